@@ -1,0 +1,57 @@
+// What a back end must provide. A back end is a type: classifier<reference>, classifier<simd>.
+//
+// A back end has a context (threads, scratch: whatever its layers share, one per network) and one class
+// for each kind of layer. prepare() is where everything can fail or allocate; run() never fails and never
+// allocates once it has run. Between layers a back end keeps activations in a layout of its own, but the
+// first layer reads NHWC, and an activation of one position (1x1xc) is always c contiguous floats.
+//
+//   struct my_backend {
+//     static constexpr std::string_view name = "mine";
+//     struct context { static result<context> create(const run_options&); };
+//     static std::size_t activation_elements(const shape&);             // floats its layout needs
+//     static void to_nhwc(const shape&, const float* in, float* out);   // from its layout
+//     struct conv2d {
+//       static result<conv2d> prepare(context&, const layers::conv2d&, const packed_weights&);
+//       void run(context&, const float* in, float* out) noexcept;       // 64-byte aligned, 16 spare bytes
+//     };
+//     ...  depthwise_conv2d, pointwise_conv2d, global_average_pool, dense, softmax likewise
+//   };
+#pragma once
+
+#include <mobilenet/packed_model.hpp>
+#include <mobilenet/tensor.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <string_view>
+
+MOBILENET_NAMESPACE_BEGIN
+
+/// How a network is to be computed.
+struct run_options {
+  unsigned threads = 1;  ///< 0 asks for usable_processors()
+};
+
+/// One kind of layer of a back end: prepared from its meaning and its packed weights, then run.
+template <class Layer, class Params, class Context>
+concept prepared_layer = std::movable<Layer> && requires(Context& context, Layer& layer, const Params& params,
+                                                         const packed_weights& weights, const float* in, float* out) {
+  { Layer::prepare(context, params, weights) } -> std::same_as<result<Layer>>;
+  { layer.run(context, in, out) } noexcept -> std::same_as<void>;
+};
+
+template <class B>
+concept backend =
+    requires(const run_options& options, const shape& s, const float* in, float* out) {
+      { B::name } -> std::convertible_to<std::string_view>;
+      { B::context::create(options) } -> std::same_as<result<typename B::context>>;
+      { B::activation_elements(s) } -> std::same_as<std::size_t>;
+      { B::to_nhwc(s, in, out) } noexcept -> std::same_as<void>;
+    } && prepared_layer<typename B::conv2d, layers::conv2d, typename B::context> &&
+    prepared_layer<typename B::depthwise_conv2d, layers::depthwise_conv2d, typename B::context> &&
+    prepared_layer<typename B::pointwise_conv2d, layers::pointwise_conv2d, typename B::context> &&
+    prepared_layer<typename B::global_average_pool, layers::global_average_pool, typename B::context> &&
+    prepared_layer<typename B::dense, layers::dense, typename B::context> &&
+    prepared_layer<typename B::softmax, layers::softmax, typename B::context>;
+
+MOBILENET_NAMESPACE_END

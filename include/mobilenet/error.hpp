@@ -1,0 +1,151 @@
+// How the library says that something failed: errc, error, result<T>.
+//
+// Every function that can fail returns result<T>. A program built with exceptions may call
+// .value(), which throws mobilenet::exception; a program built without them asks the result
+// and reads .error(). The inline namespace carries that choice, so two halves of a program that
+// were built differently fail to link instead of disagreeing about a type.
+#pragma once
+
+#include <mobilenet/version.hpp>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#if defined(__cpp_exceptions)
+#define MOBILENET_EXCEPTIONS 1
+#define MOBILENET_NAMESPACE_BEGIN \
+  namespace mobilenet {           \
+  inline namespace v0_exceptions {
+#else
+#define MOBILENET_EXCEPTIONS 0
+#define MOBILENET_NAMESPACE_BEGIN \
+  namespace mobilenet {           \
+  inline namespace v0_no_exceptions {
+#endif
+#define MOBILENET_NAMESPACE_END \
+  }                             \
+  }
+
+MOBILENET_NAMESPACE_BEGIN
+
+/// What kind of failure an error is; the message tells the rest.
+enum class errc : std::uint8_t {
+  io_error,             ///< the operating system would not open, read or map a file
+  not_a_model,          ///< the bytes do not start as a packed model does
+  unsupported_version,  ///< a packed model of a format version or byte order this library does not read
+  corrupt_model,        ///< a packed model whose fields contradict each other or its length
+  checksum_mismatch,    ///< a section's bytes are not those that were written
+  shape_mismatch,       ///< shapes that do not fit together
+  unsupported,          ///< well-formed, but this library or back end cannot do it
+  out_of_memory,        ///< an allocation was refused
+  invalid_argument,     ///< the caller passed something no input could make right
+  invalid_image,        ///< the bytes are no image, or a damaged one
+  image_too_large,      ///< an image with more pixels than the caller allows
+  backend_failure,      ///< the library under a back end reported a failure
+};
+
+/// The enumerator's own name, "io_error" for errc::io_error.
+constexpr std::string_view to_string(errc code) noexcept {
+  switch (code) {
+    case errc::io_error: return "io_error";
+    case errc::not_a_model: return "not_a_model";
+    case errc::unsupported_version: return "unsupported_version";
+    case errc::corrupt_model: return "corrupt_model";
+    case errc::checksum_mismatch: return "checksum_mismatch";
+    case errc::shape_mismatch: return "shape_mismatch";
+    case errc::unsupported: return "unsupported";
+    case errc::out_of_memory: return "out_of_memory";
+    case errc::invalid_argument: return "invalid_argument";
+    case errc::invalid_image: return "invalid_image";
+    case errc::image_too_large: return "image_too_large";
+    case errc::backend_failure: return "backend_failure";
+  }
+  return "unknown";
+}
+
+/// A failure: its kind, and one line for a person that names the file or field, what was found and
+/// what was expected.
+struct error {
+  errc code;
+  std::string message;
+};
+
+#if MOBILENET_EXCEPTIONS
+/// What result<T>::value() throws; what() is the error's message.
+class exception : public std::runtime_error {
+ public:
+  explicit exception(const error& e) : std::runtime_error(e.message), code_(e.code) {}
+  errc code() const noexcept { return code_; }
+
+ private:
+  errc code_;
+};
+#endif
+
+/// Either a T or an error. Asking the wrong one of the two is undefined, as with std::expected.
+template <class T>
+class [[nodiscard]] result {
+ public:
+  result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+  result(mobilenet::error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
+
+  bool has_value() const noexcept { return state_.index() == 0; }
+  explicit operator bool() const noexcept { return has_value(); }
+
+  T& operator*() & noexcept { return *std::get_if<0>(&state_); }
+  const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
+  T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
+  T* operator->() noexcept { return std::get_if<0>(&state_); }
+  const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+
+  const mobilenet::error& error() const& noexcept { return *std::get_if<1>(&state_); }
+  mobilenet::error&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
+
+#if MOBILENET_EXCEPTIONS
+  /// The value. Throws mobilenet::exception if there is none.
+  T& value() & {
+    if (!has_value()) throw exception(error());
+    return **this;
+  }
+  const T& value() const& {
+    if (!has_value()) throw exception(error());
+    return **this;
+  }
+  T&& value() && {
+    if (!has_value()) throw exception(error());
+    return *std::move(*this);
+  }
+#endif
+
+ private:
+  std::variant<T, mobilenet::error> state_;
+};
+
+/// For functions that succeed without a value.
+template <>
+class [[nodiscard]] result<void> {
+ public:
+  result() = default;
+  result(mobilenet::error failure) : failure_(std::move(failure)), failed_(true) {}
+
+  bool has_value() const noexcept { return !failed_; }
+  explicit operator bool() const noexcept { return has_value(); }
+  const mobilenet::error& error() const& noexcept { return failure_; }
+  mobilenet::error&& error() && noexcept { return std::move(failure_); }
+
+#if MOBILENET_EXCEPTIONS
+  void value() const {
+    if (failed_) throw exception(failure_);
+  }
+#endif
+
+ private:
+  mobilenet::error failure_{errc::io_error, {}};
+  bool failed_ = false;
+};
+
+MOBILENET_NAMESPACE_END

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <mobilenet/layers/geometry.hpp>
+
+MOBILENET_NAMESPACE_BEGIN
+namespace layers {
+
+/// Convolution with kernels of any size, stride s, explicit zero padding, plus bias, clamped to [lo, hi].
+/// MobileNet's first layer: 3x3, stride 2, on 3 channels.
+///
+///   out[y, x, o] = clamp(bias[o] + sum over i, j, c of  in[y*s + i - top, x*s + j - left, c] * kernel[i, j, c, o])
+///
+/// in       [h, w, c]                         float32, NHWC with n = 1, 16 readable bytes past the end
+/// kernel   [ceil(o/16)][k_h][k_w][c][16]     packed, zero padded; batch norm already folded in
+/// bias     [16 * ceil(o/16)]                 float32, zero padded
+/// out      [h', w', o], h' = floor((h + top + bottom - k_h) / s) + 1, w' likewise
+/// errors   prepare: shape_mismatch, out_of_memory.   run: none
+/// cost     k_h * k_w * c * h' * w' * o multiply-adds
+/// source   Howard et al. 2017, arXiv:1704.04861, table 1
+struct conv2d {
+  shape in;
+  std::uint32_t out_channels = 0;
+  std::uint32_t kernel_height = 3;
+  std::uint32_t kernel_width = 3;
+  std::uint32_t stride = 1;
+  padding pad;
+  clamp bounds;
+
+  constexpr shape output_shape() const noexcept {
+    return {window_positions(in.height, pad.top, pad.bottom, kernel_height, stride),
+            window_positions(in.width, pad.left, pad.right, kernel_width, stride), out_channels};
+  }
+  constexpr std::uint64_t parameters() const noexcept {
+    return std::uint64_t{kernel_height} * kernel_width * in.channels * out_channels + out_channels;
+  }
+  constexpr std::uint64_t multiply_adds() const noexcept {
+    return std::uint64_t{kernel_height} * kernel_width * in.channels * output_shape().elements();
+  }
+  constexpr std::uint64_t packed_kernel_elements() const noexcept {
+    return std::uint64_t{panels(out_channels)} * kernel_height * kernel_width * in.channels * panel_width;
+  }
+  friend constexpr bool operator==(const conv2d&, const conv2d&) = default;
+};
+
+}  // namespace layers
+MOBILENET_NAMESPACE_END

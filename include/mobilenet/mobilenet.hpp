@@ -1,0 +1,28 @@
+// MobileNet v1 image classification from TensorFlow.js models.
+//
+//   model.json + shards ──(tools: mobilenet convert)──▶ model.mnet      once, at build time
+//
+//   model.mnet ──▶ mapped_file ──▶ packed_model ──▶ network<Backend>   once per process
+//   JPEG bytes ──▶ image ──▶ tensor ──▶ layer ▸ layer ▸ … ──▶ probabilities ──▶ labels   per call
+//
+// This header needs nothing but the standard library. A back end other than the reference, and the image
+// decoder, are included by name: <mobilenet/backends/eigen.hpp>, <mobilenet/backends/xnnpack.hpp>,
+// <mobilenet/decode_image.hpp>.
+#pragma once
+
+#include <mobilenet/version.hpp>  // the version, in three macros
+#include <mobilenet/error.hpp>    // errc, error, result<T>
+                                  //                            pixels -> tensor
+#include <mobilenet/image.hpp>       // image_view: the host's pixels; image: our own
+#include <mobilenet/tensor.hpp>      // shape, tensor_view, tensor
+#include <mobilenet/preprocess.hpp>  // image_view -> tensor, exactly as tfjs
+                                     //                         file -> weights
+#include <mobilenet/mapped_file.hpp>   // RAII over mmap
+#include <mobilenet/packed_model.hpp>  // the .mnet format: validated views into the mapping
+                                       //                       tensor -> tensor
+#include <mobilenet/backend.hpp>             // what a back end provides
+#include <mobilenet/backends/reference.hpp>  // plain loops: the meaning of every layer
+#include <mobilenet/network.hpp>             // the chain of prepared layers
+                                             //                 probabilities -> labels
+#include <mobilenet/labels.hpp>      // top_k, names
+#include <mobilenet/classifier.hpp>  // the whole chain in one object

@@ -1,0 +1,87 @@
+// Shapes and the memory that activations live in.
+#pragma once
+
+#include <mobilenet/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+
+MOBILENET_NAMESPACE_BEGIN
+
+/// Height, width and channels of an activation. The batch is always one image.
+struct shape {
+  std::uint32_t height = 0;
+  std::uint32_t width = 0;
+  std::uint32_t channels = 0;
+
+  /// height * width * channels; exact for every shape with dimensions up to 2^20.
+  constexpr std::size_t elements() const noexcept {
+    return std::size_t{height} * std::size_t{width} * std::size_t{channels};
+  }
+  friend constexpr bool operator==(const shape&, const shape&) = default;
+};
+
+/// "224x224x3".
+inline std::string to_string(const shape& s) {
+  return std::to_string(s.height) + "x" + std::to_string(s.width) + "x" + std::to_string(s.channels);
+}
+
+/// Non-owning view of a float32 activation, NHWC with n = 1, which may be written.
+struct tensor_view {
+  float* data = nullptr;
+  shape dimensions;
+};
+
+/// Non-owning view of a float32 activation, NHWC with n = 1.
+struct const_tensor_view {
+  const float* data = nullptr;
+  shape dimensions;
+
+  const_tensor_view() = default;
+  const_tensor_view(const float* values, shape s) : data(values), dimensions(s) {}
+  const_tensor_view(tensor_view view) : data(view.data), dimensions(view.dimensions) {}
+};
+
+/// Owns the memory of one activation: float32, 64-byte aligned, and 16 readable bytes past the end,
+/// because vector kernels (XNNPACK's among them) read whole registers at the tail. Move-only.
+/// The elements start indeterminate; the spare bytes are zero.
+class tensor {
+ public:
+  static constexpr std::size_t alignment = 64;
+  static constexpr std::size_t spare_bytes = 16;
+
+  tensor() = default;
+
+  /// errors   out_of_memory
+  static result<tensor> create(shape dimensions) {
+    const std::size_t bytes = dimensions.elements() * sizeof(float);
+    void* memory = ::operator new(bytes + spare_bytes, std::align_val_t{alignment}, std::nothrow);
+    if (memory == nullptr)
+      return error{errc::out_of_memory, "tensor " + to_string(dimensions) + ": no memory for " +
+                                            std::to_string(bytes) + " bytes"};
+    std::memset(static_cast<char*>(memory) + bytes, 0, spare_bytes);
+    tensor t;
+    t.data_.reset(static_cast<float*>(memory));
+    t.dimensions_ = dimensions;
+    return t;
+  }
+
+  float* data() noexcept { return data_.get(); }
+  const float* data() const noexcept { return data_.get(); }
+  const shape& dimensions() const noexcept { return dimensions_; }
+  tensor_view view() noexcept { return {data_.get(), dimensions_}; }
+  const_tensor_view view() const noexcept { return {data_.get(), dimensions_}; }
+
+ private:
+  struct deleter {
+    void operator()(float* p) const noexcept { ::operator delete(p, std::align_val_t{alignment}); }
+  };
+  std::unique_ptr<float, deleter> data_;
+  shape dimensions_;
+};
+
+MOBILENET_NAMESPACE_END

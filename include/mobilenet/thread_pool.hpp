@@ -1,0 +1,152 @@
+// Threads that share the work of one layer.
+#pragma once
+
+#include <mobilenet/error.hpp>
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+MOBILENET_NAMESPACE_BEGIN
+
+namespace detail {
+
+// ceil(quota / period) of the cgroup this process may be limited by, 0 where there is no limit to be found.
+inline unsigned cgroup_processors() noexcept {
+  const auto ceil_ratio = [](long quota, long period) {
+    return quota > 0 && period > 0 ? static_cast<unsigned>((quota + period - 1) / period) : 0u;
+  };
+  long quota = 0;
+  long period = 0;
+  if (std::FILE* v2 = std::fopen("/sys/fs/cgroup/cpu.max", "re")) {  // "max 100000" where unlimited
+    const int fields = std::fscanf(v2, "%ld %ld", &quota, &period);
+    std::fclose(v2);
+    return fields == 2 ? ceil_ratio(quota, period) : 0;
+  }
+  const auto read_number = [](const char* path, long& value) {
+    std::FILE* file = std::fopen(path, "re");
+    if (file == nullptr) return false;
+    const bool read = std::fscanf(file, "%ld", &value) == 1;
+    std::fclose(file);
+    return read;
+  };
+  if (read_number("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota) &&
+      read_number("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period))
+    return ceil_ratio(quota, period);
+  return 0;
+}
+
+}  // namespace detail
+
+/// How many processors this process can really use: the smaller of its CPU affinity and its cgroup's quota,
+/// which is what a container or a function instance was given. At least 1.
+inline unsigned usable_processors() noexcept {
+  unsigned processors = std::max(1u, std::thread::hardware_concurrency());
+#ifdef __linux__
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+    processors = std::max(1u, static_cast<unsigned>(CPU_COUNT(&allowed)));
+#endif
+  const unsigned quota = detail::cgroup_processors();
+  return quota == 0 ? processors : std::min(processors, quota);
+}
+
+/// A fixed number of threads, the caller's among them, that run one loop at a time. Workers block while there
+/// is nothing to do; they never spin. Move-only. Used by one thread at a time.
+class thread_pool {
+ public:
+  thread_pool() = default;
+
+  /// threads  the caller's included; 0 asks for usable_processors()
+  /// errors   out_of_memory: the system would not give another thread
+  static result<thread_pool> create(unsigned threads) {
+    if (threads == 0) threads = usable_processors();
+    thread_pool pool;
+    if (threads == 1) return pool;
+    pool.shared_.reset(new (std::nothrow) shared_state);
+    if (!pool.shared_) return error{errc::out_of_memory, "thread pool: no memory"};
+    pool.shared_->workers.reserve(threads - 1);
+    while (pool.shared_->workers.size() < threads - 1) {
+      pthread_t worker{};
+      const int failed = ::pthread_create(&worker, nullptr, &work, pool.shared_.get());
+      if (failed != 0)
+        return error{errc::out_of_memory, "thread pool: thread " + std::to_string(pool.shared_->workers.size() + 2) +
+                                              " of " + std::to_string(threads) +
+                                              " could not be started: " + std::strerror(failed)};
+      pool.shared_->workers.push_back(worker);
+    }
+    return pool;
+  }
+
+  unsigned threads() const noexcept { return shared_ ? static_cast<unsigned>(shared_->workers.size()) + 1 : 1; }
+
+  /// Calls f(i) once for every i in [0, count), in no particular order, and returns when all calls have.
+  /// f must not throw. Allocates nothing.
+  template <class F>
+  void for_each(std::size_t count, F&& f) noexcept {
+    if (!shared_ || count < 2) {
+      for (std::size_t i = 0; i < count; ++i) f(i);
+      return;
+    }
+    using body = std::remove_reference_t<F>;
+    shared_->body = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
+    shared_->call = [](void* b, std::size_t i) { (*static_cast<body*>(b))(i); };
+    shared_->count = count;
+    shared_->next.store(0, std::memory_order_relaxed);
+    shared_->busy.store(static_cast<std::uint32_t>(shared_->workers.size()), std::memory_order_relaxed);
+    shared_->generation.fetch_add(1, std::memory_order_release);
+    shared_->generation.notify_all();
+    shared_->take_items();
+    for (std::uint32_t busy; (busy = shared_->busy.load(std::memory_order_acquire)) != 0;) shared_->busy.wait(busy);
+  }
+
+ private:
+  struct shared_state {
+    std::vector<pthread_t> workers;
+    std::atomic<std::uint32_t> generation{0};  // counts loops; a worker sleeps until it changes
+    std::atomic<std::uint32_t> busy{0};        // workers that have not finished this loop yet
+    std::atomic<std::size_t> next{0};
+    std::size_t count = 0;
+    void* body = nullptr;
+    void (*call)(void*, std::size_t) = nullptr;  // null: the pool ends
+
+    void take_items() noexcept {
+      for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) call(body, i);
+    }
+    ~shared_state() {
+      call = nullptr;
+      generation.fetch_add(1, std::memory_order_release);
+      generation.notify_all();
+      for (const pthread_t worker : workers) ::pthread_join(worker, nullptr);
+    }
+  };
+
+  static void* work(void* argument) noexcept {
+    auto& shared = *static_cast<shared_state*>(argument);
+    for (std::uint32_t seen = 0;;) {
+      shared.generation.wait(seen, std::memory_order_acquire);
+      ++seen;
+      if (shared.call == nullptr) return nullptr;
+      shared.take_items();
+      if (shared.busy.fetch_sub(1, std::memory_order_acq_rel) == 1) shared.busy.notify_one();
+    }
+  }
+
+  std::unique_ptr<shared_state> shared_;
+};
+
+MOBILENET_NAMESPACE_END
