@@ -170,25 +170,26 @@ rm -rf "$m"
 
 echo "== the script is killed in the middle of a file, and run again"
 base=$host/stall
+set -m # a process group of its own, so that its curl dies with it
 bash "$fetch" --base-url "$base" 0.25 > "$work/log" 2>&1 &
 script=$!
+set +m
+unfinished=$m.part/group1-shard1of2.download
 for _ in $(seq 200); do
-  [ "$(wc -c 2> /dev/null < "$m.part/group1-shard1of2.download" || echo 0)" -ge 30000 ] && break
+  [ -s "$unfinished" ] && break
   sleep 0.05
 done
-pids=$(ps -o pid= --ppid $script 2> /dev/null || :)
-kill -9 $script 2> /dev/null || :
-wait $script 2> /dev/null || :
-# curl may outlive a killed shell; it is a child that this test started.
-for pid in $pids; do kill "$pid" 2> /dev/null || :; done
+kill -9 -- "-$script"
+wait "$script" 2> /dev/null || :
+kept=$(wc -c < "$unfinished")
 expect "nothing bears the final name" absent "$m"
-expect "the unfinished file is kept, under another name" test -s "$m.part/group1-shard1of2.download"
+expect "the unfinished file is kept, under another name" test "$kept" -gt 0
 expect "... and not as if it were finished" absent "$m.part/group1-shard1of2"
 touch "$work/go"
 : > "$work/requests.log"
 expect "the second run succeeds" run 0 0.25
 expect "... all files equal" same "stall/$m" "$m" 4
-expect "... and asked for the rest alone" has "$work/requests.log" "/stall/$m/group1-shard1of2 bytes=30000-"
+expect "... and asked for the rest alone" has "$work/requests.log" "/stall/$m/group1-shard1of2 bytes=$kept-"
 expect "... once" test "$(grep -c group1-shard1of2 "$work/requests.log")" = 1
 expect "... and not for model.json again" test "$(grep -c model.json "$work/requests.log")" = 0
 expect "no .part folder is left" absent "$m.part"
