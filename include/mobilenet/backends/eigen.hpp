@@ -16,7 +16,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <new>
+#include <type_traits>
 #include <utility>
 
 MOBILENET_NAMESPACE_BEGIN
@@ -293,20 +293,21 @@ class eigen::depthwise_conv2d : weighted_layer<layers::depthwise_conv2d> {
     in += rows.in * p.in.width * channels + c;
     out += y * size.width * channels + c;
     const auto columns = [&](auto count, std::size_t x) {
+      constexpr int n = decltype(count)::value;
       const window across = clip(x, p.stride, p.pad.left, p.kernel_width, p.in.width);
-      lanes<Channels> sums[count];
+      lanes<Channels> sums[n];
 #pragma GCC unroll 8
-      for (int t = 0; t < count; ++t) sums[t] = const_lanes<Channels>(bias);
+      for (int t = 0; t < n; ++t) sums[t] = const_lanes<Channels>(bias);
       for (std::size_t i = rows.begin; i < rows.end; ++i)
         for (std::size_t j = across.begin; j < across.end; ++j) {
           const lanes<Channels> weights = const_lanes<Channels>(kernel + (i * p.kernel_width + j) * width);
           const float* values = in + ((i - rows.begin) * p.in.width + across.in + j - across.begin) * channels;
 #pragma GCC unroll 8
-          for (int t = 0; t < count; ++t)
+          for (int t = 0; t < n; ++t)
             sums[t] += weights * const_lanes<Channels>(values + static_cast<std::size_t>(t) * p.stride * channels);
         }
 #pragma GCC unroll 8
-      for (int t = 0; t < count; ++t)
+      for (int t = 0; t < n; ++t)
         Eigen::Map<lanes<Channels>>(out + (x + static_cast<std::size_t>(t)) * channels) =
             sums[t].max(p.bounds.low).min(p.bounds.high);
     };

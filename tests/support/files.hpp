@@ -1,0 +1,74 @@
+// Files in tests: the recorded reference data, and temporary ones.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace support {
+
+/// The folder with reference data that is not part of the project: photos, models, what TensorFlow.js answered.
+/// Empty where the environment does not name one; the test then says so and passes.
+inline std::string test_data() {
+  const char* folder = std::getenv("MOBILENET_TEST_DATA");
+  if (folder == nullptr || *folder == '\0') {
+    MESSAGE("skipped: MOBILENET_TEST_DATA does not name the folder of reference data");
+    return {};
+  }
+  return folder;
+}
+
+/// A file's bytes. The test fails where it cannot be read.
+inline std::vector<std::byte> read_file(const std::string& path) {
+  std::vector<std::byte> bytes;
+  std::FILE* file = std::fopen(path.c_str(), "rb");
+  REQUIRE_MESSAGE(file != nullptr, path);
+  std::byte buffer[65536];
+  for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, file)) > 0;)
+    bytes.insert(bytes.end(), buffer, buffer + n);
+  std::fclose(file);
+  return bytes;
+}
+
+inline void write_file(const std::string& path, std::span<const std::byte> bytes) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  REQUIRE_MESSAGE(file != nullptr, path);
+  REQUIRE(std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size());
+  REQUIRE(std::fclose(file) == 0);
+}
+inline void write_file(const std::string& path, std::string_view text) {
+  write_file(path, std::as_bytes(std::span(text.data(), text.size())));
+}
+
+/// A folder of its own for a test, deleted with everything in it at the end of the scope.
+class temporary_folder {
+ public:
+  temporary_folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "mobilenet_test_XXXXXX").string();
+    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+    path_ = pattern;
+  }
+  temporary_folder(const temporary_folder&) = delete;
+  temporary_folder& operator=(const temporary_folder&) = delete;
+  ~temporary_folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const noexcept { return path_; }
+  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace support
