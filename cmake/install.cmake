@@ -1,0 +1,33 @@
+# What find_package(mobilenet) and pkg-config find. All of it is text that fits every processor.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/mobilenet)
+
+install(TARGETS mobilenet_mobilenet EXPORT mobilenet-targets FILE_SET HEADERS)
+install(EXPORT mobilenet-targets NAMESPACE mobilenet:: DESTINATION ${package_dir})
+foreach(component IN LISTS mobilenet_components)
+  install(TARGETS mobilenet_${component} EXPORT mobilenet-${component}-targets FILE_SET HEADERS)
+  install(EXPORT mobilenet-${component}-targets NAMESPACE mobilenet:: DESTINATION ${package_dir})
+endforeach()
+
+configure_package_config_file(cmake/mobilenet-config.cmake.in mobilenet-config.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(mobilenet-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
+install(
+  FILES
+    ${PROJECT_BINARY_DIR}/mobilenet-config.cmake
+    ${PROJECT_BINARY_DIR}/mobilenet-config-version.cmake
+    cmake/component_packages.cmake
+    cmake/embed_model.cmake
+    cmake/FindHighwayHeaders.cmake
+    cmake/FindStb.cmake
+    cmake/FindXNNPACK.cmake
+  DESTINATION ${package_dir})
+install(PROGRAMS cmake/embed_model.sh DESTINATION ${package_dir})
+
+configure_file(cmake/mobilenet.pc.in mobilenet.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/mobilenet.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+
+if(TARGET mobilenet)
+  install(TARGETS mobilenet)
+endif()
