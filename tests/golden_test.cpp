@@ -1,0 +1,102 @@
+// Real models on real photos: the same probabilities as TensorFlow.js itself, on every back end.
+// The golden data is the folder that MOBILENET_TEST_DATA names; it is not part of the project.
+#include "support/backends.hpp"
+
+#include <mobilenet/classifier.hpp>
+#include <mobilenet/decode_image.hpp>
+
+#include <convert.hpp>
+#include <packed_model_writer.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <numeric>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace mobilenet;
+
+std::vector<std::byte> read_file(const fs::path& path) {
+  std::vector<std::byte> bytes(fs::file_size(path));
+  std::ifstream file(path, std::ios::binary);
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  REQUIRE(file);
+  return bytes;
+}
+
+// Converted once for all back ends: models are large, and this file has one test a back end.
+const std::vector<std::byte>& converted(const fs::path& folder) {
+  static std::map<fs::path, std::vector<std::byte>> models;
+  std::vector<std::byte>& bytes = models[folder];
+  if (bytes.empty()) {
+    tools::conversion_report report;
+    tools::convert_options options;
+    options.input = folder.string();
+    bytes = tools::write_packed_model(tools::read_model(options, report).value()).value();
+  }
+  return bytes;
+}
+
+std::vector<std::size_t> best(std::span<const float> values, std::size_t first, std::size_t k) {
+  std::vector<std::size_t> order(values.size() - first);
+  std::iota(order.begin(), order.end(), first);
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return values[a] > values[b]; });
+  order.resize(k);
+  return order;
+}
+
+// The reference back end takes seconds an image on the largest model; one photo says as much about it.
+template <class B>
+bool worth_running(const std::string& model, const std::string& image) {
+  return !std::is_same_v<B, reference> || model == "mobilenet_v1_0.25_224" || image == "panda";
+}
+
+TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_TEST_BACKENDS) {
+  const char* data = std::getenv("MOBILENET_TEST_DATA");
+  if (data == nullptr) {
+    MESSAGE("skipped: MOBILENET_TEST_DATA is not set");
+    return;
+  }
+  const fs::path root = data;
+  std::size_t compared = 0;
+  for (const std::string model_name : {"mobilenet_v1_0.25_224", "mobilenet_v1_0.75_224", "mobilenet_v1_1.00_224_qat"}) {
+    const auto& bytes = converted(root / "models" / model_name);
+    auto c = classifier<B>::from_bytes(bytes).value();
+    for (const auto& entry : fs::directory_iterator(root / "images" / "pixels")) {
+      const std::string image_name = entry.path().stem().string();
+      if (!worth_running<B>(model_name, image_name)) continue;
+      INFO(model_name << ", " << image_name);
+      const auto expected_bytes = read_file(root / "reference" / model_name / (image_name + ".f32"));
+      const std::span expected(reinterpret_cast<const float*>(expected_bytes.data()),
+                               expected_bytes.size() / sizeof(float));
+      const auto output = c.run(decode_image(read_file(entry.path())).value()).value();
+      REQUIRE(output.size() == expected.size());
+      float worst = 0.0f;
+      for (std::size_t i = 0; i < output.size(); ++i) {
+        const float difference = std::abs(output[i] - expected[i]);
+        if (!(difference <= worst)) worst = difference;
+      }
+      CHECK(worst <= 1e-4f);
+      const std::size_t first = c.model().first_class();
+      const auto found_order = best(output, first, 5);
+      const auto expected_order = best(expected, first, 5);
+      for (std::size_t i = 0; i < 5; ++i)  // equal unless tied within the tolerance
+        if (found_order[i] != expected_order[i])
+          CHECK(std::abs(expected[found_order[i]] - expected[expected_order[i]]) <= 2e-4f);
+      ++compared;
+    }
+  }
+  CHECK(compared >= 13);
+}
+
+}  // namespace
