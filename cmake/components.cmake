@@ -5,9 +5,9 @@ include(${CMAKE_CURRENT_LIST_DIR}/component_packages.cmake)
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})  # FindStb, FindHighwayHeaders, FindXNNPACK
 find_package(Threads REQUIRED GLOBAL)  # GLOBAL: a project that adds this one links it from its own folder
 
-set(mobilenet_decode_headers decode_image.hpp)
+set(mobilenet_decode_headers decode_image.hpp detail/stb_image.hpp)
 set(mobilenet_eigen_headers backends/eigen.hpp)
-set(mobilenet_simd_headers backends/simd.hpp)
+set(mobilenet_simd_headers backends/simd.hpp backends/simd/*.hpp)
 set(mobilenet_xnnpack_headers backends/xnnpack.hpp)
 set(all_components decode eigen simd xnnpack)
 
@@ -27,17 +27,26 @@ set(include ${PROJECT_SOURCE_DIR}/include)
 file(GLOB_RECURSE core_headers CONFIGURE_DEPENDS ${include}/mobilenet/*.hpp)
 foreach(component IN LISTS all_components)
   list(TRANSFORM mobilenet_${component}_headers PREPEND ${include}/mobilenet/)
+  file(GLOB mobilenet_${component}_headers CONFIGURE_DEPENDS ${mobilenet_${component}_headers})
   list(REMOVE_ITEM core_headers ${mobilenet_${component}_headers})
 endforeach()
 
+# Each header must compile alone, except *-inl.hpp, which are made to be included by others, several times.
 function(mobilenet_add_header_library name)
+  set(headers ${ARGN})
+  list(FILTER headers EXCLUDE REGEX "-inl\\.hpp$")
+  set(inline_headers ${ARGN})
+  list(FILTER inline_headers INCLUDE REGEX "-inl\\.hpp$")
   add_library(mobilenet_${name} INTERFACE)
   add_library(mobilenet::${name} ALIAS mobilenet_${name})
   set_target_properties(mobilenet_${name} PROPERTIES
     EXPORT_NAME ${name}
-    VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL})
+    VERIFY_INTERFACE_HEADER_SETS ${PROJECT_IS_TOP_LEVEL}
+    INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
   target_compile_features(mobilenet_${name} INTERFACE cxx_std_20)
-  target_sources(mobilenet_${name} INTERFACE FILE_SET HEADERS BASE_DIRS ${include} FILES ${ARGN})
+  target_sources(mobilenet_${name} INTERFACE
+    FILE_SET HEADERS BASE_DIRS ${include} FILES ${headers}
+    FILE_SET inline_headers TYPE HEADERS BASE_DIRS ${include} FILES ${inline_headers})
 endfunction()
 
 mobilenet_add_header_library(mobilenet ${core_headers})
@@ -53,7 +62,7 @@ foreach(component IN LISTS wanted_components)
     find_package(${mobilenet_${component}_package} ${presence} GLOBAL)
   endif()
   set(state "off, its package was not found")
-  if(NOT EXISTS ${mobilenet_${component}_headers})
+  if(NOT mobilenet_${component}_headers)
     set(state "off, its header was not found")
   elseif(TARGET ${mobilenet_${component}_library})
     set(state "on")

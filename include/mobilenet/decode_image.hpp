@@ -1,130 +1,17 @@
 // JPEG, PNG and BMP bytes to pixels, by stb_image. Not part of mobilenet.hpp: include it where you decode.
-//
-// stb_image is compiled into this translation unit inside a namespace of ours and with internal linkage, and
-// every macro that configures it is put back afterwards: a host that has another stb_image, of another version
-// or configuration, keeps it untouched.
 #pragma once
 
+#include <mobilenet/detail/stb_image.hpp>
 #include <mobilenet/image.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <span>
 #include <string>
-
-// All that stb_image includes itself, here first, so that nothing of it lands in our namespace.
-#include <assert.h>
-#include <limits.h>
-#include <math.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-#if defined(__ARM_NEON)
-#include <arm_neon.h>
-#endif
-
-#pragma push_macro("STBI_INCLUDE_STB_IMAGE_H")
-#pragma push_macro("STBIDEF")
-#pragma push_macro("STB_IMAGE_IMPLEMENTATION")
-#pragma push_macro("STB_IMAGE_STATIC")
-#pragma push_macro("STBI_ONLY_JPEG")
-#pragma push_macro("STBI_ONLY_PNG")
-#pragma push_macro("STBI_ONLY_BMP")
-#pragma push_macro("STBI_NO_TGA")
-#pragma push_macro("STBI_NO_GIF")
-#pragma push_macro("STBI_NO_HDR")
-#pragma push_macro("STBI_NO_PSD")
-#pragma push_macro("STBI_NO_PIC")
-#pragma push_macro("STBI_NO_PNM")
-#pragma push_macro("STBI_NO_LINEAR")
-#pragma push_macro("STBI_NO_STDIO")
-#pragma push_macro("STBI_MAX_DIMENSIONS")
-#pragma push_macro("STBI_ASSERT")
-#pragma push_macro("STBI_MALLOC")
-#pragma push_macro("STBI_REALLOC")
-#pragma push_macro("STBI_FREE")
-#pragma push_macro("STBI_REALLOC_SIZED")
-#pragma push_macro("STBI_NO_FAILURE_STRINGS")
-#pragma push_macro("STBI_FAILURE_USERMSG")
-#undef STBI_INCLUDE_STB_IMAGE_H
-#undef STBIDEF
-#undef STB_IMAGE_IMPLEMENTATION
-#undef STB_IMAGE_STATIC
-#undef STBI_ONLY_JPEG
-#undef STBI_ONLY_PNG
-#undef STBI_ONLY_BMP
-#undef STBI_NO_TGA
-#undef STBI_NO_GIF
-#undef STBI_NO_HDR
-#undef STBI_NO_PSD
-#undef STBI_NO_PIC
-#undef STBI_NO_PNM
-#undef STBI_NO_LINEAR
-#undef STBI_NO_STDIO
-#undef STBI_MAX_DIMENSIONS
-#undef STBI_ASSERT
-#undef STBI_MALLOC
-#undef STBI_REALLOC
-#undef STBI_FREE
-#undef STBI_REALLOC_SIZED
-#undef STBI_NO_FAILURE_STRINGS
-#undef STBI_FAILURE_USERMSG
-#define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
-#define STBI_ONLY_JPEG
-#define STBI_ONLY_PNG
-#define STBI_ONLY_BMP
-#define STBI_NO_LINEAR
-#define STBI_NO_STDIO
-#define STBI_MAX_DIMENSIONS 65535
-#define STBI_ASSERT(condition) ((void)0)  // NDEBUG or not, the same code in every translation unit
-
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wunused-function"
-#endif
-MOBILENET_NAMESPACE_BEGIN
-namespace stb {
-#if __has_include(<stb/stb_image.h>)
-#include <stb/stb_image.h>
-#else
-#include <stb_image.h>
-#endif
-}  // namespace stb
-MOBILENET_NAMESPACE_END
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
-
-#pragma pop_macro("STBI_INCLUDE_STB_IMAGE_H")
-#pragma pop_macro("STBIDEF")
-#pragma pop_macro("STB_IMAGE_IMPLEMENTATION")
-#pragma pop_macro("STB_IMAGE_STATIC")
-#pragma pop_macro("STBI_ONLY_JPEG")
-#pragma pop_macro("STBI_ONLY_PNG")
-#pragma pop_macro("STBI_ONLY_BMP")
-#pragma pop_macro("STBI_NO_TGA")
-#pragma pop_macro("STBI_NO_GIF")
-#pragma pop_macro("STBI_NO_HDR")
-#pragma pop_macro("STBI_NO_PSD")
-#pragma pop_macro("STBI_NO_PIC")
-#pragma pop_macro("STBI_NO_PNM")
-#pragma pop_macro("STBI_NO_LINEAR")
-#pragma pop_macro("STBI_NO_STDIO")
-#pragma pop_macro("STBI_MAX_DIMENSIONS")
-#pragma pop_macro("STBI_ASSERT")
-#pragma pop_macro("STBI_MALLOC")
-#pragma pop_macro("STBI_REALLOC")
-#pragma pop_macro("STBI_FREE")
-#pragma pop_macro("STBI_REALLOC_SIZED")
-#pragma pop_macro("STBI_NO_FAILURE_STRINGS")
-#pragma pop_macro("STBI_FAILURE_USERMSG")
+#include <string_view>
+#include <utility>
 
 MOBILENET_NAMESPACE_BEGIN
 
@@ -135,40 +22,95 @@ struct decode_limits {
 
 namespace detail {
 
-/// Whether a JPEG's scan data runs to the end-of-image marker. stb_image fills a truncated file up with zeros
-/// and reports success; a grey half of a photo would be classified without a word.
-inline bool jpeg_is_complete(std::span<const std::byte> bytes) noexcept {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned>(bytes[i]); };
-  std::size_t i = 2;  // past the start-of-image marker
-  while (i + 1 < bytes.size()) {
-    if (at(i) != 0xff) {  // entropy-coded data, or bytes between segments
+/// Bytes of an image file, read at any offset: past the end they are 0.
+class file_bytes {
+ public:
+  explicit file_bytes(std::span<const std::byte> bytes) : bytes_(bytes) {}
+
+  std::uint64_t size() const noexcept { return bytes_.size(); }
+  std::uint32_t at(std::uint64_t i) const noexcept { return i < size() ? static_cast<std::uint32_t>(bytes_[i]) : 0; }
+  std::uint32_t be16(std::uint64_t i) const noexcept { return at(i) << 8 | at(i + 1); }
+  std::uint32_t be32(std::uint64_t i) const noexcept { return be16(i) << 16 | be16(i + 2); }
+  std::uint32_t le16(std::uint64_t i) const noexcept { return at(i + 1) << 8 | at(i); }
+  std::uint32_t le32(std::uint64_t i) const noexcept { return le16(i + 2) << 16 | le16(i); }
+  bool starts_with(std::string_view magic) const noexcept {
+    return size() >= magic.size() && std::memcmp(bytes_.data(), magic.data(), magic.size()) == 0;
+  }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+inline error truncated_image() {
+  return {errc::invalid_image, "image: truncated: the file ends before the pixels do"};
+}
+inline error damaged_image(std::string_view what) {
+  std::string message = "image: damaged: ";
+  for (const char c : what) message += c >= ' ' && c <= '~' ? c : '?';  // stb_image quotes chunk names as they are
+  return {errc::invalid_image, std::move(message)};
+}
+
+/// stb_image fills the rest of a truncated JPEG with grey and reports success, which would be classified
+/// without a word: so the scan data must run to the end-of-image marker. And its versions before 2.28 write
+/// past a Huffman table of more than 256 codes.
+inline result<void> check_jpeg(const file_bytes& file) {
+  constexpr std::uint32_t huffman_tables = 0xc4;
+  constexpr std::uint32_t end_of_image = 0xd9;
+  std::uint64_t i = 2;  // past the start-of-image marker
+  while (i + 1 < file.size()) {
+    const std::uint32_t marker = file.at(i + 1);
+    if (file.at(i) != 0xff || marker == 0xff) {  // entropy-coded data, or fill bytes
       ++i;
       continue;
     }
-    const unsigned marker = at(i + 1);
-    if (marker == 0xff) {
-      ++i;
-    } else if (marker == 0x00 || marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
-      i += 2;  // stuffed byte, restart marker: no length follows
-    } else if (marker == 0xd9) {
-      return true;
-    } else {
-      if (i + 3 >= bytes.size()) return false;
-      i += 2 + (at(i + 2) << 8 | at(i + 3));
+    if (marker == end_of_image) return {};
+    i += 2;
+    if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue;  // stuffed byte, restart: no length follows
+    const std::uint64_t next = i + file.be16(i);
+    for (std::uint64_t table = i + 2; marker == huffman_tables && table < next;) {
+      std::uint32_t codes = 0;
+      for (std::uint64_t length = 1; length <= 16; ++length) codes += file.at(table + length);
+      if (codes > 256) return damaged_image("a Huffman table has more than 256 codes");
+      table += 17 + codes;
     }
+    i = next;
   }
-  return false;
+  return truncated_image();
 }
 
-/// stb_image reads missing pixels of a BMP as zeros; this says how many bytes an uncompressed one must have.
-inline bool bmp_is_complete(std::span<const std::byte> bytes, std::uint32_t width, std::uint32_t height) noexcept {
-  const auto at = [&](std::size_t i) { return static_cast<std::uint64_t>(bytes[i]); };
-  if (bytes.size() < 30) return false;
-  const std::uint64_t pixels_at = at(10) | at(11) << 8 | at(12) << 16 | at(13) << 24;
-  const bool core_header = at(14) == 12;
-  const std::uint64_t bits = core_header ? at(24) | at(25) << 8 : at(28) | at(29) << 8;
-  const std::uint64_t row = (width * bits + 31) / 32 * 4;
-  return pixels_at <= bytes.size() && row * height <= bytes.size() - pixels_at;
+/// A PNG is whole when its chunks reach the one that says it ends.
+inline result<void> check_png(const file_bytes& file) {
+  constexpr std::uint32_t end_chunk = 0x49454e44;  // "IEND"
+  for (std::uint64_t i = 8; i + 8 <= file.size(); i += 12 + std::uint64_t{file.be32(i)})
+    if (file.be32(i + 4) == end_chunk) return {};
+  return truncated_image();
+}
+
+/// stb_image reads missing pixels of a BMP as zeros; these are as many bytes as it must have.
+inline result<void> check_bmp(const file_bytes& file, std::uint64_t width, std::uint64_t height) {
+  const std::uint64_t pixels_at = file.le32(10);
+  const bool core_header = file.le32(14) == 12;
+  const std::uint64_t row = (width * file.le16(core_header ? 24 : 28) + 31) / 32 * 4;
+  if (pixels_at > file.size() || row * height > file.size() - pixels_at) return truncated_image();
+  return {};
+}
+
+struct image_size {
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+};
+
+/// What the header says, before stb_image multiplies anything. All 0: not one of the three formats, or damaged.
+inline image_size read_image_size(const file_bytes& file, std::span<const std::byte> bytes) {
+  // stb_image knows no reason but "unknown" for a PNG that is too large for it.
+  if (file.starts_with("\x89PNG\r\n\x1a\n") && file.be32(12) == 0x49484452) return {file.be32(16), file.be32(20)};
+  int width = 0;
+  int height = 0;
+  int channels = 0;
+  const auto* data = reinterpret_cast<const stb::stbi_uc*>(bytes.data());
+  if (stb::mobilenet_stbi_info_from_memory(data, static_cast<int>(bytes.size()), &width, &height, &channels) == 0) return {};
+  const auto rows = static_cast<std::uint32_t>(height);
+  return {static_cast<std::uint32_t>(width), height < 0 ? 0u - rows : rows};  // a BMP from the top down has -height
 }
 
 }  // namespace detail
@@ -183,31 +125,44 @@ inline bool bmp_is_complete(std::span<const std::byte> bytes, std::uint32_t widt
 inline result<image> decode_image(std::span<const std::byte> bytes, const decode_limits& limits = {}) {
   if (bytes.empty()) return error{errc::invalid_image, "image: the file is empty"};
   if (bytes.size() > std::size_t{std::numeric_limits<int>::max()})
-    return error{errc::image_too_large, "image: file of " + std::to_string(bytes.size()) + " bytes, expected less than 2 GiB"};
-  const auto* data = reinterpret_cast<const stb::stbi_uc*>(bytes.data());
-  const auto size = static_cast<int>(bytes.size());
-  int width = 0;
-  int height = 0;
-  int channels = 0;
-  if (stb::stbi_info_from_memory(data, size, &width, &height, &channels) == 0)
+    return error{errc::image_too_large,
+                 "image: file of " + std::to_string(bytes.size()) + " bytes, expected less than 2 GiB"};
+  const detail::file_bytes file(bytes);
+  const bool jpeg = file.starts_with("\xff\xd8\xff");
+  if (jpeg)
+    if (auto whole = detail::check_jpeg(file); !whole) return std::move(whole).error();
+  const auto [width, height] = detail::read_image_size(file, bytes);
+  if (width == 0 || height == 0)
     return error{errc::invalid_image, "image: neither a JPEG, a PNG nor a BMP file, or its header is damaged"};
-  const auto w = static_cast<std::uint32_t>(width);
-  const auto h = static_cast<std::uint32_t>(height);
-  if (std::uint64_t{w} * h > limits.max_pixels)
-    return error{errc::image_too_large, "image: " + std::to_string(w) + "x" + std::to_string(h) +
+  if (std::uint64_t{width} * height > limits.max_pixels)
+    return error{errc::image_too_large, "image: " + std::to_string(width) + "x" + std::to_string(height) +
                                             " pixels, expected at most " + std::to_string(limits.max_pixels) + " in all"};
-  const bool jpeg = data[0] == 0xff;
-  const bool bmp = data[0] == 'B';
-  if ((jpeg && !detail::jpeg_is_complete(bytes)) || (bmp && !detail::bmp_is_complete(bytes, w, h)))
-    return error{errc::invalid_image, "image: truncated: the file ends before the pixels do"};
-
-  constexpr int rgb = 3;
-  stb::stbi_uc* pixels = stb::stbi_load_from_memory(data, size, &width, &height, &channels, rgb);
-  if (pixels == nullptr) {
-    const char* reason = stb::stbi_failure_reason();
-    return error{errc::invalid_image, std::string("image: ") + (reason != nullptr ? reason : "cannot be decoded")};
+  if (!jpeg) {
+    auto whole = file.at(0) == 'B' ? detail::check_bmp(file, width, height) : detail::check_png(file);
+    if (!whole) return std::move(whole).error();
   }
-  return image::adopt(pixels, w, h, stb::stbi_image_free);
+
+  // Twice what the rows can take before they are unfiltered, because the buffer doubles; the compressed data is
+  // collected in such a buffer first.
+  const std::size_t samples = (std::size_t{width} + 8) * (std::size_t{height} + 8) * 4;
+  detail::stb_growth_limit = 65536 + 2 * (bytes.size() + samples * sizeof(std::uint16_t));
+  constexpr int rgb = 3;
+  int found_width = 0;
+  int found_height = 0;
+  int channels = 0;
+  stb::stbi_uc* pixels = stb::mobilenet_stbi_load_from_memory(reinterpret_cast<const stb::stbi_uc*>(bytes.data()),
+                                                    static_cast<int>(bytes.size()), &found_width, &found_height,
+                                                    &channels, rgb);
+  if (pixels == nullptr) {
+    if (detail::stb_growth_limit == 0) return detail::damaged_image("it inflates to more than its pixels can hold");
+    const char* reason = stb::mobilenet_stbi_failure_reason();
+    const std::string_view why = reason != nullptr ? reason : "cannot be decoded";
+    if (why == "outofmem")
+      return error{errc::out_of_memory,
+                   "image: no memory to decode " + std::to_string(width) + "x" + std::to_string(height) + " pixels"};
+    return detail::damaged_image(why);
+  }
+  return image::adopt(pixels, width, height, stb::mobilenet_stbi_image_free);
 }
 
 MOBILENET_NAMESPACE_END
