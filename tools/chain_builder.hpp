@@ -1,0 +1,116 @@
+// Puts a chain of a framework's small operations together into the packed model's layers: padding, scaling,
+// offsets and clamps are folded into the convolution that they belong to. Both kinds of TensorFlow.js model
+// are read by calling this in the order of computation, so folding is written once.
+#pragma once
+
+#include "packed_model_writer.hpp"
+
+#include <mobilenet/error.hpp>
+#include <mobilenet/packed_model.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mobilenet::tools {
+
+/// Which layer of the source model an operation stands for: the subject of every error.
+struct source_layer {
+  std::string name;
+  std::string kind;  ///< the framework's word: "Conv2D"
+};
+
+/// "layer 'conv1' (Conv2D): what".
+error layer_error(const source_layer& layer, const std::string& what, errc code = errc::unsupported);
+
+/// How a convolution's window moves.
+struct window {
+  std::uint32_t kernel_height = 1;
+  std::uint32_t kernel_width = 1;
+  std::uint32_t stride = 1;
+  bool same = false;       ///< TensorFlow's SAME padding for the size at hand; otherwise `pad`
+  layers::padding pad = {};
+};
+
+/// What the builder has made of the source's operations.
+struct layer_chain {
+  std::vector<layer_source> layers;
+  double input_scale = 1.0;   ///< the source starts with x * scale + offset, which belongs to the preprocessing
+  double input_offset = 0.0;
+};
+
+/// errors   unsupported: the operation has no place in MobileNet v1 where it stands; shape_mismatch;
+class chain_builder {
+ public:
+  explicit chain_builder(shape input) : current_(input) {}
+
+  /// Shape of the activation that the next operation gets.
+  shape current() const noexcept { return current_; }
+  /// Whether the activation is a plain vector, [c], as after a pooling that drops its two dimensions of 1.
+  bool is_vector() const noexcept { return current_.height == 1 && current_.width == 1; }
+
+  /// Length of the vector that dense() gets: all values after a flatten(), else the channels.
+  std::uint64_t dense_inputs() const noexcept { return flattened_ ? current_.elements() : current_.channels; }
+
+  /// Rows and columns of zeros, for the convolution that follows.
+  result<void> pad(const source_layer& layer, const layers::padding& zeros);
+  /// kernel   [k_h][k_w][c_in][out]
+  result<void> convolution(const source_layer& layer, const window& w, std::uint32_t out, std::span<const float> kernel);
+  /// kernel   [k_h][k_w][c]
+  result<void> depthwise_convolution(const source_layer& layer, const window& w, std::span<const float> kernel);
+  /// On a vector; on any other activation at every position.   kernel   [c_in][out]
+  result<void> dense(const source_layer& layer, std::uint32_t out, std::span<const float> kernel);
+  /// A bias, or the normalisation of a batch: x * scale + offset for each channel.
+  result<void> scale_and_offset(const source_layer& layer, std::span<const double> scale, std::span<const double> offset);
+  result<void> offset(const source_layer& layer, std::span<const float> offsets);
+  /// The same scale and offset for all channels, which may stand before the first convolution.
+  result<void> scale_and_offset(const source_layer& layer, double scale, double offset);
+  result<void> clamp(const source_layer& layer, const layers::clamp& bounds);
+  result<void> global_average_pool(const source_layer& layer);
+  result<void> softmax(const source_layer& layer);
+  /// A change of shape in which a vector stays one: Reshape, Flatten, Squeeze. All values of a larger activation
+  /// may become one vector too, if a dense layer follows.
+  void flatten(const source_layer& layer);
+  /// An operation that does nothing when a network is used: Dropout, Identity.
+  void identity(const source_layer& layer);
+
+  /// Whether the last operation gave scores of two or more classes that no activation was applied to.
+  bool ends_in_scores() const noexcept;
+  /// Leaves out the first output of the last layer, a background class that is not to be ranked.
+  result<void> drop_first_output(const source_layer& layer);
+
+  /// errors   unsupported: nothing was computed, or a padding has no convolution after it
+  result<layer_chain> finish();
+
+ private:
+  struct open_layer {
+    layer_source source;
+    std::uint32_t name_count = 0;
+    std::vector<double> kernel;  // [rows][channels]; in double until all scales are folded in
+    std::vector<double> bias;
+    bool clamped = false;        // nothing linear can be folded in any more
+  };
+
+  result<void> start(const source_layer& layer, layers::description params, std::span<const float> kernel,
+                     std::size_t channels);
+  result<layers::padding> total_padding(const source_layer& layer, const window& w) const;
+  /// The layer that a linear operation can still be folded into; null where there is none.
+  open_layer* linear();
+  void add_name(const source_layer& layer, bool changes_the_activation);
+
+  shape current_;
+  std::vector<open_layer> made_;
+  std::optional<std::pair<source_layer, layers::padding>> padding_;
+  bool flattened_ = false;    // an activation with positions became one vector: only dense can follow
+  std::string names_before_;  // of what is folded into the layer that comes next
+  std::uint32_t names_before_count_ = 0;
+  bool pooled_ = false;
+  double input_scale_ = 1.0;
+  double input_offset_ = 0.0;
+};
+
+}  // namespace mobilenet::tools

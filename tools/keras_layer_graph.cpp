@@ -1,0 +1,249 @@
+#include "keras_layer_graph.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace mobilenet::tools {
+namespace {
+
+constexpr unsigned deepest_nesting = 16;
+
+/// A layer with the names of the layers whose outputs it reads.
+struct node {
+  keras_layer layer;
+  json_value model;  // the layer as a model of its own, if it is one
+  std::vector<std::string> inputs;
+};
+
+bool is_model(std::string_view class_name) {
+  return class_name == "Model" || class_name == "Functional" || class_name == "Sequential";
+}
+
+// A reference to a tensor is ["name", 0, 0] or ["name", 0, 0, {}]; in Keras 3 an object that holds one.
+std::optional<std::string> tensor_layer(const json_value& tensor) {
+  const json_value history = tensor["config"]["keras_history"];
+  const json_value reference = history ? history : tensor;
+  if (!reference.is_array() || !reference[0].is_string()) return std::nullopt;
+  return *reference[0].string();
+}
+
+// One reference or a list of them.
+result<std::vector<std::string>> tensor_layers(const json_value& tensors) {
+  if (auto one = tensor_layer(tensors)) return std::vector<std::string>{*std::move(one)};
+  if (!tensors.is_array()) return tensors.wrong("an array of [layer, 0, 0]");
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    auto one = tensor_layer(tensors[i]);
+    if (!one) return tensors[i].wrong("an array of layer name, 0, 0");
+    names.push_back(*std::move(one));
+  }
+  return names;
+}
+
+// inbound_nodes has an element for every time the layer is used.
+result<std::vector<std::string>> read_inputs(const source_layer& layer, const json_value& inbound) {
+  if (!inbound) return std::vector<std::string>{};
+  if (!inbound.is_array()) return inbound.wrong("an array");
+  if (inbound.size() == 0) return std::vector<std::string>{};
+  if (inbound.size() > 1)
+    return layer_error(layer, "it is used " + std::to_string(inbound.size()) + " times, expected once");
+  const json_value use = inbound[0];
+  if (!use.is_object()) return tensor_layers(use);
+
+  const auto arguments = use["args"].array();  // Keras 3
+  if (!arguments) return arguments.error();
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < arguments->size(); ++i) {
+    const auto of_argument = tensor_layers((*arguments)[i]);
+    if (!of_argument) return of_argument.error();
+    names.insert(names.end(), of_argument->begin(), of_argument->end());
+  }
+  return names;
+}
+
+bool has_control_character(const std::string& name) {
+  return std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
+result<node> read_node(const json_value& entry) {
+  node made;
+  if (const auto r = entry.object(); !r) return r.error();
+  auto kind = entry["class_name"].string();
+  if (!kind) return kind.error();
+  made.layer.id.kind = *std::move(kind);
+  made.layer.config = entry["config"];
+  if (is_model(made.layer.id.kind)) made.model = entry;
+
+  const json_value inner = made.layer.config["name"];
+  const json_value outer = entry["name"];
+  const json_value name_field = inner || !outer ? inner : outer;
+  auto name = name_field.string();
+  if (!name) return name.error();
+  if (name->empty() || has_control_character(*name)) return name_field.wrong("a name of printable characters");
+  if (inner && outer && (!outer.is_string() || *outer.string() != *name))
+    return outer.wrong("\"" + printable(*name) + "\", the name in its config");
+  made.layer.id.name = *std::move(name);
+  if (made.layer.config && !made.layer.config.is_object() && !made.layer.config.is_array())
+    return made.layer.config.wrong("an object");
+  auto inputs = read_inputs(made.layer.id, entry["inbound_nodes"]);
+  if (!inputs) return std::move(inputs).error();
+  made.inputs = *std::move(inputs);
+  return made;
+}
+
+result<std::vector<node>> read_nodes(const json_value& entries) {
+  if (!entries.is_array() || entries.size() == 0) return entries.wrong("an array of layers");
+  std::vector<node> nodes;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    auto made = read_node(entries[i]);
+    if (!made) return std::move(made).error();
+    nodes.push_back(*std::move(made));
+  }
+  return nodes;
+}
+
+/// The nodes of a functional model by number: which follows which, checked to be one chain.
+class layer_graph {
+ public:
+  static result<layer_graph> create(const std::vector<node>& nodes) {
+    layer_graph graph;
+    std::unordered_map<std::string_view, std::size_t> number;
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      if (!number.emplace(nodes[i].layer.id.name, i).second)
+        return layer_error(nodes[i].layer.id, "there are two layers of this name", errc::invalid_argument);
+    graph.inputs_.resize(nodes.size());
+    graph.followers_.resize(nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      for (const std::string& name : nodes[i].inputs) {
+        const auto input = number.find(name);
+        if (input == number.end())
+          return layer_error(nodes[i].layer.id, "its input '" + printable(name) + "' is no layer of the model",
+                             errc::invalid_argument);
+        graph.inputs_[i].push_back(input->second);
+        graph.followers_[input->second].push_back(i);
+      }
+    return graph;
+  }
+
+  /// Every layer after its inputs, and otherwise in the order of the array (Kahn's algorithm).
+  /// errors   invalid_argument: names a layer of the cycle
+  result<std::vector<std::size_t>> in_order(const std::vector<node>& nodes) const {
+    std::vector<std::size_t> missing(nodes.size());
+    std::deque<std::size_t> ready;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      missing[i] = inputs_[i].size();
+      if (missing[i] == 0) ready.push_back(i);
+    }
+    std::vector<std::size_t> order;
+    while (!ready.empty()) {
+      const std::size_t i = ready.front();
+      ready.pop_front();
+      order.push_back(i);
+      for (const std::size_t follower : followers_[i])
+        if (--missing[follower] == 0) ready.push_back(follower);
+    }
+    if (order.size() == nodes.size()) return order;
+
+    // Whoever still waits has an input that waits too: walking back among them ends up on the cycle.
+    std::size_t at = 0;
+    while (missing[at] == 0) ++at;
+    for (std::size_t step = 0; step < nodes.size(); ++step)
+      at = *std::find_if(inputs_[at].begin(), inputs_[at].end(), [&](std::size_t i) { return missing[i] != 0; });
+    return layer_error(nodes[at].layer.id, "it needs its own output as input: the layers form a cycle",
+                       errc::invalid_argument);
+  }
+
+  const std::vector<std::size_t>& inputs(std::size_t i) const { return inputs_[i]; }
+  const std::vector<std::size_t>& followers(std::size_t i) const { return followers_[i]; }
+
+ private:
+  std::vector<std::vector<std::size_t>> inputs_;
+  std::vector<std::vector<std::size_t>> followers_;
+};
+
+result<std::vector<node>> functional_chain(std::vector<node> nodes, const json_value& config,
+                                           bool (*is_known)(const std::string&)) {
+  const auto graph = layer_graph::create(nodes);
+  if (!graph) return graph.error();
+  const auto order = graph->in_order(nodes);
+  if (!order) return order.error();
+
+  for (const std::size_t i : *order)
+    if (const source_layer& layer = nodes[i].layer.id; !is_model(layer.kind) && !is_known(layer.kind))
+      return layer_error(layer, "not part of MobileNet v1");
+  for (const std::size_t i : *order) {
+    const source_layer& layer = nodes[i].layer.id;
+    const std::size_t inputs = graph->inputs(i).size();
+    const std::size_t expected = i == order->front() ? 0 : 1;
+    if (inputs != expected)
+      return layer_error(layer, "it has " + std::to_string(inputs) + (inputs == 1 ? " input" : " inputs") +
+                                    ", expected " + (expected == 0 ? "none, as the first layer" : "1"));
+    if (graph->followers(i).size() > 1) {
+      const std::size_t first = graph->followers(i)[0];
+      const std::size_t second = graph->followers(i)[1];
+      return layer_error(nodes[second].layer.id, "not part of MobileNet v1: it branches off after layer '" +
+                                                     printable(layer.name) + "', where layer '" +
+                                                     printable(nodes[first].layer.id.name) + "' follows already");
+    }
+  }
+
+  // One input each and no branch: the order is the chain. What comes after the output is not asked for.
+  std::size_t length = order->size();
+  if (const json_value outputs = config["output_layers"]) {
+    const auto names = tensor_layers(outputs);
+    if (!names) return names.error();
+    if (names->size() != 1) return outputs.wrong("one output");
+    length = 0;
+    while (length < order->size() && nodes[(*order)[length]].layer.id.name != names->front()) ++length;
+    if (length == order->size())
+      return error{errc::invalid_argument,
+                   outputs.path() + ": '" + printable(names->front()) + "' is no layer of the model"};
+    ++length;
+  }
+  std::vector<node> chain;
+  for (std::size_t i = 0; i < length; ++i) chain.push_back(std::move(nodes[(*order)[i]]));
+  return chain;
+}
+
+result<std::vector<keras_layer>> in_order(const json_value& model, bool (*is_known)(const std::string&),
+                                          unsigned depth) {
+  if (depth > deepest_nesting)
+    return error{errc::unsupported, model.path() + ": models nested more than " + std::to_string(deepest_nesting) + " deep"};
+  const auto kind = model["class_name"].string();
+  if (!kind) return kind.error();
+  const json_value config = model["config"];
+  const json_value entries = config.is_array() ? config : config["layers"];  // Keras 1: Sequential is an array
+  auto nodes = read_nodes(entries);
+  if (!nodes) return std::move(nodes).error();
+  if (*kind != "Sequential") nodes = functional_chain(*std::move(nodes), config, is_known);
+  if (!nodes) return std::move(nodes).error();
+
+  std::vector<keras_layer> layers;
+  for (node& n : *nodes) {
+    if (!n.model) {
+      if (!is_known(n.layer.id.kind)) return layer_error(n.layer.id, "not part of MobileNet v1");
+      layers.push_back(std::move(n.layer));
+      continue;
+    }
+    auto nested = in_order(n.model, is_known, depth + 1);
+    if (!nested) return std::move(nested).error();
+    std::move(nested->begin(), nested->end(), std::back_inserter(layers));
+  }
+  return layers;
+}
+
+}  // namespace
+
+result<std::vector<keras_layer>> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&)) {
+  const auto kind = model["class_name"].string();
+  if (!kind) return kind.error();
+  if (!is_model(*kind)) return model["class_name"].wrong("Model, Functional or Sequential");
+  return in_order(model, is_known, 0);
+}
+
+}  // namespace mobilenet::tools

@@ -1,0 +1,28 @@
+// Which Keras layer follows which.
+#pragma once
+
+#include "chain_builder.hpp"
+#include "json_value.hpp"
+
+#include <mobilenet/error.hpp>
+
+#include <string>
+#include <vector>
+
+namespace mobilenet::tools {
+
+/// One layer of a Keras model.
+struct keras_layer {
+  source_layer id;
+  json_value config;
+};
+
+/// The layers of a model (an object with class_name and config) in the order of computation, nested models
+/// replaced by their own layers. The model must be one chain from one input to one output.
+///
+/// is_known   whether a class of layers can be part of the chain: what is not is reported before the branch
+///            that it makes (a residual Add rather than the layer where the paths part)
+/// errors     invalid_argument, unsupported
+result<std::vector<keras_layer>> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&));
+
+}  // namespace mobilenet::tools

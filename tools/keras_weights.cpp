@@ -1,0 +1,89 @@
+#include "keras_weights.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace mobilenet::tools {
+namespace {
+
+std::string without_output_number(const std::string& name) {
+  const std::size_t colon = name.rfind(':');
+  if (colon == std::string::npos || colon + 1 == name.size()) return name;
+  const bool number = std::all_of(name.begin() + static_cast<std::ptrdiff_t>(colon) + 1, name.end(),
+                                  [](char c) { return c >= '0' && c <= '9'; });
+  return number ? name.substr(0, colon) : name;
+}
+
+std::string without_scope(const std::string& name) {
+  const std::size_t last = name.rfind('/');
+  if (last == std::string::npos || last == 0) return {};
+  const std::size_t before = name.rfind('/', last - 1);
+  return before == std::string::npos ? std::string() : name.substr(0, before) + name.substr(last);
+}
+
+bool ends_with_part(const std::string& name, const std::string& part) {
+  return name.size() > part.size() && name.ends_with(part) && name[name.size() - part.size() - 1] == '/';
+}
+
+}  // namespace
+
+keras_weights::keras_weights(std::span<const tfjs_weight> weights) {
+  entries_.reserve(weights.size());
+  for (const tfjs_weight& w : weights) {
+    std::string name = without_output_number(w.name);
+    std::string shortened = without_scope(name);
+    entries_.push_back({&w, std::move(name), std::move(shortened)});
+  }
+}
+
+result<keras_weights::entry*> keras_weights::find(const std::string& variable, const std::string& numbered) {
+  const auto only_one = [&](auto matches) -> result<entry*> {
+    entry* found = nullptr;
+    for (entry& e : entries_) {
+      if (!matches(e)) continue;
+      if (found != nullptr)
+        return error{errc::invalid_argument, "weight '" + printable(variable) + "' may be '" +
+                                                 printable(found->weight->name) + "' or '" +
+                                                 printable(e.weight->name) + "', expected one"};
+      found = &e;
+    }
+    return found;
+  };
+  auto found = only_one([&](const entry& e) { return e.name == variable; });
+  if (found && *found == nullptr) found = only_one([&](const entry& e) { return e.shortened == variable; });
+  if (found && *found == nullptr) found = only_one([&](const entry& e) { return ends_with_part(e.name, variable); });
+  if (found && *found == nullptr) found = only_one([&](const entry& e) { return ends_with_part(e.shortened, variable); });
+  if (found && *found == nullptr) found = only_one([&](const entry& e) { return e.name == numbered; });
+  if (found && *found == nullptr)
+    return error{errc::invalid_argument, "weight '" + printable(variable) + "' is missing from weightsManifest"};
+  return found;
+}
+
+result<std::vector<float>> keras_weights::take(const source_layer& layer, std::string_view variable, std::size_t index,
+                                               std::span<const std::uint32_t> shape) {
+  const auto found = find(layer.name + "/" + std::string(variable), layer.name + "/" + std::to_string(index));
+  if (!found) return found.error();
+  entry& e = **found;
+  const std::string shown = "weight '" + printable(e.weight->name) + "'";
+  if (e.taken) return error{errc::invalid_argument, shown + " is used by two layers"};
+  if (!std::equal(shape.begin(), shape.end(), e.weight->shape.begin(), e.weight->shape.end()))
+    return error{errc::shape_mismatch,
+                 shown + " has shape " + to_string(e.weight->shape) + ", expected " + to_string(shape)};
+  if (e.weight->type == stored_as::int32 || e.weight->type == stored_as::boolean)
+    return error{errc::invalid_argument, shown + " holds integers, expected float32"};
+  e.taken = true;
+  return e.weight->values();
+}
+
+bool keras_weights::has(const source_layer& layer, std::string_view variable) {
+  return find(layer.name + "/" + std::string(variable), {}).has_value();
+}
+
+result<void> keras_weights::check_all_taken() const {
+  const auto left = std::find_if(entries_.begin(), entries_.end(), [](const entry& e) { return !e.taken; });
+  if (left == entries_.end()) return {};
+  return error{errc::invalid_argument, "weight '" + printable(left->weight->name) + "' belongs to no layer"};
+}
+
+}  // namespace mobilenet::tools
