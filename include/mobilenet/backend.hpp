@@ -16,6 +16,12 @@
 //     };
 //     ...  depthwise_conv2d, pointwise_conv2d, global_average_pool, dense, softmax likewise
 //   };
+//
+// conv2d reads NHWC; all other layers read and write the back end's own layout, and conv2d writes it. A back
+// end whose layout is not NHWC has from_nhwc(const shape&, const float* in, float* out) too, for networks
+// that do not begin with their only conv2d. A back end may offer one more class, depthwise_separable, for a
+// depthwise layer and the pointwise one that follows it: prepare(context&, depthwise params, its weights,
+// pointwise params, its weights), and run() as above.
 #pragma once
 
 #include <mobilenet/packed_model.hpp>
@@ -38,6 +44,21 @@ concept prepared_layer = std::movable<Layer> && requires(Context& context, Layer
                                                          const packed_weights& weights, const float* in, float* out) {
   { Layer::prepare(context, params, weights) } -> std::same_as<result<Layer>>;
   { layer.run(context, in, out) } noexcept -> std::same_as<void>;
+};
+
+/// The back end computes a depthwise layer and the pointwise one after it in one go.
+template <class B>
+concept has_depthwise_separable =
+    requires(typename B::context& context, const layers::depthwise_conv2d& depthwise,
+             const layers::pointwise_conv2d& pointwise, const packed_weights& weights) {
+      { B::depthwise_separable::prepare(context, depthwise, weights, pointwise, weights) }
+        -> std::same_as<result<typename B::depthwise_separable>>;
+    };
+
+/// The back end's layout between layers is not NHWC.
+template <class B>
+concept has_own_layout = requires(const shape& s, const float* in, float* out) {
+  { B::from_nhwc(s, in, out) } noexcept -> std::same_as<void>;
 };
 
 template <class B>

@@ -18,6 +18,25 @@
 
 MOBILENET_NAMESPACE_BEGIN
 
+namespace detail {
+
+template <class B, class LayoutChange>
+struct network_step_of {
+  using type = std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d,
+                            typename B::pointwise_conv2d, typename B::global_average_pool, typename B::dense,
+                            typename B::softmax>;
+};
+template <has_depthwise_separable B, class LayoutChange>
+struct network_step_of<B, LayoutChange> {
+  using type = std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d,
+                            typename B::pointwise_conv2d, typename B::depthwise_separable,
+                            typename B::global_average_pool, typename B::dense, typename B::softmax>;
+};
+template <class B, class LayoutChange>
+using network_step = typename network_step_of<B, LayoutChange>::type;
+
+}  // namespace detail
+
 /// A model made ready to run on back end B: every layer prepared, an input tensor, and the two activation
 /// buffers that the layers write in turn. Weights stay where the packed model has them unless the back end
 /// has to rearrange them, so several networks over one packed_model share its memory; use one network per
@@ -38,23 +57,28 @@ class network {
     made.context_.reset(new (std::nothrow) typename B::context(*std::move(context)));
     if (!made.context_) return error{errc::out_of_memory, "network: no memory for the back end's context"};
 
-    std::array<std::size_t, 2> needed{};
-    made.layers_.reserve(model.layers().size());
-    for (const packed_layer& layer : model.layers()) {
-      auto prepared = std::visit([&](const auto& params) { return made.prepare_layer(params, layer.weights); },
-                                 layer.params);
+    const std::span<const packed_layer> chain = model.layers();
+    for (std::size_t i = 0; i < chain.size();) {
+      const shape in = layers::input_shape(chain[i].params);
+      if (std::holds_alternative<layers::conv2d>(chain[i].params)) {
+        if (i != 0) made.change_layout(in, true);
+      } else if (i == 0) {
+        made.change_layout(in, false);
+      }
+      const std::size_t count = made.fuses(chain.subspan(i)) ? 2 : 1;
+      auto prepared = count == 2 ? made.prepare_pair(chain[i], chain[i + 1]) : made.prepare_layer(chain[i]);
       if (!prepared)
-        return error{prepared.error().code, "layer " + std::string(layer.name()) + ": " + prepared.error().message};
-      std::size_t& elements = needed[made.layers_.size() % 2];
-      elements = std::max(elements, B::activation_elements(layers::output_shape(layer.params)));
-      made.layers_.push_back(*std::move(prepared));
+        return error{prepared.error().code, "layer " + std::string(chain[i].name()) + ": " + prepared.error().message};
+      i += count;
+      made.add_step(*std::move(prepared), B::activation_elements(layers::output_shape(chain[i - 1].params)));
     }
+    made.change_layout(model.output_shape(), true);
 
     auto input = tensor::create(model.input_shape());
     if (!input) return std::move(input).error();
     made.input_ = *std::move(input);
     for (std::size_t i = 0; i < 2; ++i) {
-      auto activation = tensor::create({1, 1, static_cast<std::uint32_t>(needed[i])});
+      auto activation = tensor::create({1, 1, static_cast<std::uint32_t>(made.elements_[i])});
       if (!activation) return std::move(activation).error();
       made.activations_[i] = *std::move(activation);
     }
@@ -70,49 +94,85 @@ class network {
   /// Computes all layers on input(). The view stays valid until the next run. Allocates nothing once it has run.
   std::span<const float> run() noexcept {
     const float* in = input_.data();
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
       float* out = activations_[i % 2].data();
-      std::visit([&](auto& layer) { layer.run(*context_, in, out); }, layers_[i]);
+      std::visit([&](auto& prepared) { prepared.run(*context_, in, out); }, steps_[i]);
       in = out;
     }
     return {in, output_shape_.elements()};
   }
 
  private:
-  using prepared_layer = std::variant<typename B::conv2d, typename B::depthwise_conv2d, typename B::pointwise_conv2d,
-                                      typename B::global_average_pool, typename B::dense, typename B::softmax>;
+  // Between NHWC and the back end's own layout, where the chain is not the usual one.
+  struct layout_change {
+    shape dimensions;
+    bool to_nhwc;
+    void run(typename B::context&, const float* in, float* out) const noexcept {
+      if constexpr (has_own_layout<B>)
+        to_nhwc ? B::to_nhwc(dimensions, in, out) : B::from_nhwc(dimensions, in, out);
+    }
+  };
+  using step = detail::network_step<B, layout_change>;
 
   network() = default;
 
-  template <class Layer, class Params>
-  result<prepared_layer> prepare_as(const Params& params, const packed_weights& weights) {
-    auto layer = Layer::prepare(*context_, params, weights);
+  void add_step(step&& s, std::size_t out_elements) {
+    std::size_t& elements = elements_[steps_.size() % 2];
+    elements = std::max(elements, out_elements);
+    steps_.push_back(std::move(s));
+  }
+  void change_layout(const shape& s, bool to_nhwc) {
+    const bool same = s.height == 1 && s.width == 1;  // c contiguous floats in any layout
+    if (has_own_layout<B> && !same)
+      add_step(layout_change{s, to_nhwc}, to_nhwc ? s.elements() : B::activation_elements(s));
+  }
+
+  // Whether the back end computes the first two layers in one go.
+  static bool fuses(std::span<const packed_layer> chain) noexcept {
+    return has_depthwise_separable<B> && chain.size() >= 2 &&
+           std::holds_alternative<layers::depthwise_conv2d>(chain[0].params) &&
+           std::holds_alternative<layers::pointwise_conv2d>(chain[1].params);
+  }
+  result<step> prepare_pair(const packed_layer& depthwise, const packed_layer& pointwise) {
+    if constexpr (has_depthwise_separable<B>)
+      return as_step(B::depthwise_separable::prepare(
+          *context_, std::get<layers::depthwise_conv2d>(depthwise.params), depthwise.weights,
+          std::get<layers::pointwise_conv2d>(pointwise.params), pointwise.weights));
+    else
+      return prepare_layer(depthwise);  // fuses() never asks for this
+  }
+  result<step> prepare_layer(const packed_layer& layer) {
+    return std::visit([&](const auto& params) { return prepare_layer(params, layer.weights); }, layer.params);
+  }
+  result<step> prepare_layer(const layers::conv2d& p, const packed_weights& w) {
+    return as_step(B::conv2d::prepare(*context_, p, w));
+  }
+  result<step> prepare_layer(const layers::depthwise_conv2d& p, const packed_weights& w) {
+    return as_step(B::depthwise_conv2d::prepare(*context_, p, w));
+  }
+  result<step> prepare_layer(const layers::pointwise_conv2d& p, const packed_weights& w) {
+    return as_step(B::pointwise_conv2d::prepare(*context_, p, w));
+  }
+  result<step> prepare_layer(const layers::global_average_pool& p, const packed_weights& w) {
+    return as_step(B::global_average_pool::prepare(*context_, p, w));
+  }
+  result<step> prepare_layer(const layers::dense& p, const packed_weights& w) {
+    return as_step(B::dense::prepare(*context_, p, w));
+  }
+  result<step> prepare_layer(const layers::softmax& p, const packed_weights& w) {
+    return as_step(B::softmax::prepare(*context_, p, w));
+  }
+  template <class Layer>
+  static result<step> as_step(result<Layer> layer) {
     if (!layer) return std::move(layer).error();
-    return prepared_layer(*std::move(layer));
-  }
-  result<prepared_layer> prepare_layer(const layers::conv2d& p, const packed_weights& w) {
-    return prepare_as<typename B::conv2d>(p, w);
-  }
-  result<prepared_layer> prepare_layer(const layers::depthwise_conv2d& p, const packed_weights& w) {
-    return prepare_as<typename B::depthwise_conv2d>(p, w);
-  }
-  result<prepared_layer> prepare_layer(const layers::pointwise_conv2d& p, const packed_weights& w) {
-    return prepare_as<typename B::pointwise_conv2d>(p, w);
-  }
-  result<prepared_layer> prepare_layer(const layers::global_average_pool& p, const packed_weights& w) {
-    return prepare_as<typename B::global_average_pool>(p, w);
-  }
-  result<prepared_layer> prepare_layer(const layers::dense& p, const packed_weights& w) {
-    return prepare_as<typename B::dense>(p, w);
-  }
-  result<prepared_layer> prepare_layer(const layers::softmax& p, const packed_weights& w) {
-    return prepare_as<typename B::softmax>(p, w);
+    return step(*std::move(layer));
   }
 
   // Layers refer to the context, so it keeps its address when the network moves, and is destroyed after them.
   std::unique_ptr<typename B::context> context_;
-  std::vector<prepared_layer> layers_;
+  std::vector<step> steps_;
   tensor input_;
+  std::array<std::size_t, 2> elements_{};  // that the steps write into each of the two activations
   std::array<tensor, 2> activations_;
   shape output_shape_;
 };

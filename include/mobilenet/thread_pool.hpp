@@ -94,27 +94,36 @@ class thread_pool {
 
   unsigned threads() const noexcept { return shared_ ? static_cast<unsigned>(shared_->workers.size()) + 1 : 1; }
 
-  /// Calls f(i) once for every i in [0, count), in no particular order, and returns when all calls have.
+  /// Calls f(i), or f(i, worker) where f takes two, once for every i in [0, count), in no particular order, and
+  /// returns when all calls have. No two calls with one worker, which is less than threads(), overlap.
   /// f must not throw. Allocates nothing.
   template <class F>
   void for_each(std::size_t count, F&& f) noexcept {
     if (!shared_ || count < 2) {
-      for (std::size_t i = 0; i < count; ++i) f(i);
+      for (std::size_t i = 0; i < count; ++i) call(f, i, 0);
       return;
     }
     using body = std::remove_reference_t<F>;
     shared_->body = const_cast<void*>(static_cast<const void*>(std::addressof(f)));
-    shared_->call = [](void* b, std::size_t i) { (*static_cast<body*>(b))(i); };
+    shared_->call = [](void* b, std::size_t i, unsigned worker) { call(*static_cast<body*>(b), i, worker); };
     shared_->count = count;
     shared_->next.store(0, std::memory_order_relaxed);
     shared_->busy.store(static_cast<std::uint32_t>(shared_->workers.size()), std::memory_order_relaxed);
     shared_->generation.fetch_add(1, std::memory_order_release);
     shared_->generation.notify_all();
-    shared_->take_items();
+    shared_->take_items(0);
     for (std::uint32_t busy; (busy = shared_->busy.load(std::memory_order_acquire)) != 0;) shared_->busy.wait(busy);
   }
 
  private:
+  template <class F>
+  static void call(F& f, std::size_t i, [[maybe_unused]] unsigned worker) noexcept {
+    if constexpr (std::is_invocable_v<F&, std::size_t, unsigned>)
+      f(i, worker);
+    else
+      f(i);
+  }
+
   struct shared_state {
     std::vector<pthread_t> workers;
     std::atomic<std::uint32_t> generation{0};  // counts loops; a worker sleeps until it changes
@@ -122,10 +131,11 @@ class thread_pool {
     std::atomic<std::size_t> next{0};
     std::size_t count = 0;
     void* body = nullptr;
-    void (*call)(void*, std::size_t) = nullptr;  // null: the pool ends
+    void (*call)(void*, std::size_t, unsigned) = nullptr;  // null: the pool ends
+    std::atomic<unsigned> started{0};
 
-    void take_items() noexcept {
-      for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) call(body, i);
+    void take_items(unsigned worker) noexcept {
+      for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) call(body, i, worker);
     }
     ~shared_state() {
       call = nullptr;
@@ -137,11 +147,12 @@ class thread_pool {
 
   static void* work(void* argument) noexcept {
     auto& shared = *static_cast<shared_state*>(argument);
+    const unsigned worker = shared.started.fetch_add(1, std::memory_order_relaxed) + 1;
     for (std::uint32_t seen = 0;;) {
       shared.generation.wait(seen, std::memory_order_acquire);
       ++seen;
       if (shared.call == nullptr) return nullptr;
-      shared.take_items();
+      shared.take_items(worker);
       if (shared.busy.fetch_sub(1, std::memory_order_acq_rel) == 1) shared.busy.notify_one();
     }
   }

@@ -1,0 +1,522 @@
+// The kernels, compiled once for each instruction set by kernels.hpp; docs/kernels.md explains them.
+//
+// Every loop over an accumulator array carries MOBILENET_UNROLL, also those that fill and store it: where one
+// of them stays a loop the compiler keeps the array in memory, and the speed falls to a third.
+
+// An include guard per target, as Highway's own -inl headers have it.
+#if defined(MOBILENET_SIMD_KERNELS_PER_TARGET) == defined(HWY_TARGET_TOGGLE)
+#ifdef MOBILENET_SIMD_KERNELS_PER_TARGET
+#undef MOBILENET_SIMD_KERNELS_PER_TARGET
+#else
+#define MOBILENET_SIMD_KERNELS_PER_TARGET
+#endif
+
+#include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#ifndef MOBILENET_UNROLL
+#define MOBILENET_UNROLL _Pragma("GCC unroll 32")
+#define MOBILENET_ALWAYS_INLINE __attribute__((always_inline))
+#endif
+
+HWY_BEFORE_NAMESPACE();
+MOBILENET_NAMESPACE_BEGIN
+namespace simd_kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// One register tile: `rows` positions by `panels` panels of `lanes` channels. Ten accumulators and more keep
+// both FMA units of an AVX2 processor busy; what bounds them is the number of registers.
+#if HWY_TARGET <= HWY_AVX3  // 32 registers of 16 lanes
+inline constexpr simd_target compiled_for = simd_target::avx512;
+inline constexpr std::size_t tile_lanes = 16, tile_panels = 2, tile_rows = 14;
+#elif HWY_TARGET == HWY_AVX2  // 16 registers of 8 lanes
+inline constexpr simd_target compiled_for = simd_target::avx2;
+inline constexpr std::size_t tile_lanes = 16, tile_panels = 1, tile_rows = 6;
+#elif HWY_TARGET == HWY_NEON  // 32 registers of 4 lanes
+inline constexpr simd_target compiled_for = simd_target::neon;
+inline constexpr std::size_t tile_lanes = 16, tile_panels = 1, tile_rows = 6;
+#elif HWY_TARGET == HWY_SSE4  // 16 registers of 4 lanes, no FMA: a product needs one more
+inline constexpr simd_target compiled_for = simd_target::sse4;
+inline constexpr std::size_t tile_lanes = 8, tile_panels = 1, tile_rows = 5;
+#else
+inline constexpr simd_target compiled_for = simd_target::baseline;
+inline constexpr std::size_t tile_lanes = 8, tile_panels = 1, tile_rows = 1;
+#endif
+
+// Registers for up to L lanes, L <= 16.
+template <std::size_t L>
+using tag = hn::CappedTag<float, L>;
+template <std::size_t L>
+inline constexpr std::size_t registers = L / hn::MaxLanes(tag<L>());
+
+template <class D>
+HWY_INLINE hn::Vec<D> load_weights(D d, const float* w) {
+  return hn::LoadU(d, w);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load_weights(D d, const hwy::float16_t* w) {
+  const hn::Rebind<hwy::float16_t, D> dh;
+  return hn::PromoteTo(d, hn::LoadU(dh, w));
+}
+
+template <class D>
+HWY_INLINE hn::Vec<D> clamp(D, hn::Vec<D> v, hn::Vec<D> low, hn::Vec<D> high) {
+  return hn::Min(hn::Max(v, low), high);
+}
+
+// ---- tiles: sums over segments of contiguous input channels ----
+
+// What all tiles of a panel share. Position r's channel k of segment s is in[s * segment_stride + r * S + k];
+// the weights of all segments follow each other.
+template <class W>
+struct tile_arguments {
+  std::size_t segment_stride;
+  std::size_t segments;
+  std::size_t tail;  // channels of a last, shorter segment
+  const W* w;
+  std::size_t w_panel_stride;
+  const float* bias;
+  std::size_t out_panel_stride;
+  bounds limits;
+};
+
+// `count` tiles of R positions by P panels of L lanes; segments of K channels, positions S floats apart.
+template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
+HWY_NOINLINE void tiles(const tile_arguments<W>& t, std::size_t count, const float* in, float* out,
+                        std::size_t out_stride) {
+  const tag<L> d;
+  constexpr std::size_t N = hn::MaxLanes(d);
+  constexpr std::size_t V = registers<L>;
+  using vec = hn::Vec<decltype(d)>;
+  for (; count != 0; --count, in += R * S, out += R * out_stride) {
+    vec sums[R][P * V];
+    MOBILENET_UNROLL
+    for (std::size_t v = 0; v < P * V; ++v) {
+      const vec bias = hn::LoadU(d, t.bias + v / V * 16 + v % V * N);
+      MOBILENET_UNROLL
+      for (std::size_t r = 0; r < R; ++r) sums[r][v] = bias;
+    }
+    const float* a = in;
+    const W* w = t.w;
+    const auto multiply = [&](std::size_t channels) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+#pragma GCC unroll 4
+      for (std::size_t k = 0; k < channels; ++k, w += 16) {
+        vec kernel[P * V];
+        MOBILENET_UNROLL
+        for (std::size_t v = 0; v < P * V; ++v)
+          kernel[v] = load_weights(d, w + v / V * t.w_panel_stride + v % V * N);
+        MOBILENET_UNROLL
+        for (std::size_t r = 0; r < R; ++r) {
+          const vec value = hn::Set(d, a[r * S + k]);
+          MOBILENET_UNROLL
+          for (std::size_t v = 0; v < P * V; ++v) sums[r][v] = hn::MulAdd(kernel[v], value, sums[r][v]);
+        }
+      }
+    };
+    for (std::size_t s = 0; s < t.segments; ++s, a += t.segment_stride) multiply(K);
+    if (t.tail != 0) multiply(t.tail);
+    const vec low = hn::Set(d, t.limits.low);
+    const vec high = hn::Set(d, t.limits.high);
+    MOBILENET_UNROLL
+    for (std::size_t r = 0; r < R; ++r) {
+      MOBILENET_UNROLL
+      for (std::size_t v = 0; v < P * V; ++v)
+        hn::StoreU(clamp(d, sums[r][v], low, high), d,
+                   out + r * out_stride + v / V * t.out_panel_stride + v % V * N);
+    }
+  }
+}
+
+// Calls tiles() for rows that are known at run time only.
+template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
+HWY_INLINE void tiles_of(std::size_t rows, const tile_arguments<W>& t, std::size_t count, const float* in, float* out,
+                         std::size_t out_stride) {
+  if (rows == R)
+    tiles<R, P, L, K, S>(t, count, in, out, out_stride);
+  else if constexpr (R > 1)
+    tiles_of<R - 1, P, L, K, S>(rows, t, count, in, out, out_stride);
+}
+
+// Any number of positions, in tiles as equal as can be: 49 = 4 * 6 + 5 * 5, for a tile of one row would run
+// at a sixth of the speed.
+template <std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
+HWY_INLINE void all_tiles(const tile_arguments<W>& t, std::size_t positions, const float* in, float* out,
+                          std::size_t out_stride) {
+  const std::size_t count = (positions + tile_rows - 1) / tile_rows;
+  const std::size_t rows = positions / count;
+  const std::size_t longer = positions % count;
+  if (longer != 0) tiles_of<tile_rows, P, L, K, S>(rows + 1, t, longer, in, out, out_stride);
+  const std::size_t done = longer * (rows + 1);
+  tiles_of<tile_rows, P, L, K, S>(rows, t, count - longer, in + done * S, out + done * out_stride, out_stride);
+}
+
+// ---- pointwise ----
+
+template <std::size_t S, class W>
+void pointwise_panels(const pointwise_arguments& p) {
+  const W* kernel = static_cast<const W*>(p.w.kernel);
+  const std::size_t out_width = block_width(p.out_channels);
+  const std::size_t panel_elements = p.in_channels * 16;
+  tile_arguments<W> t{p.in_block_stride, p.in_channels / S, p.in_channels % S, nullptr, panel_elements, nullptr,
+                      p.out_block_stride, p.clamp};
+  for (std::size_t panel = p.first_panel; panel < p.end_panel;) {
+    t.w = kernel + panel * panel_elements;
+    t.bias = p.w.bias + panel * 16;
+    float* out = p.out + panel * p.out_block_stride;
+    const std::size_t channels = p.out_channels - panel * 16;
+    if (tile_panels == 2 && panel + 1 < p.end_panel && channels > 24) {
+      all_tiles<tile_panels, 16, S, S>(t, p.positions, p.in, out, out_width);
+      panel += 2;
+      continue;
+    }
+    ++panel;
+    if constexpr (tile_lanes == 16) {
+      if (channels > 8) {
+        all_tiles<1, 16, S, S>(t, p.positions, p.in, out, out_width);
+        continue;
+      }
+    }
+    all_tiles<1, 8, S, S>(t, p.positions, p.in, out, out_width);
+    if (out_width == 8) continue;
+    if (channels > 8) {
+      t.w += 8;
+      t.bias += 8;
+      all_tiles<1, 8, S, S>(t, p.positions, p.in, out + 8, out_width);
+    } else {
+      for (std::size_t i = 0; i < p.positions; ++i) std::memset(out + i * 16 + 8, 0, 8 * sizeof(float));
+    }
+  }
+}
+
+inline void pointwise(const pointwise_arguments& p) noexcept {
+  const bool narrow = block_width(p.in_channels) == 8;
+  if (p.w.half)
+    narrow ? pointwise_panels<8, hwy::float16_t>(p) : pointwise_panels<16, hwy::float16_t>(p);
+  else
+    narrow ? pointwise_panels<8, float>(p) : pointwise_panels<16, float>(p);
+}
+
+// ---- depthwise ----
+
+// float32 copies of `elements` kernel elements.
+template <class W>
+inline void widen(const W* from, std::size_t elements, float* to) {
+  const tag<8> d;
+  for (std::size_t i = 0; i < elements; i += hn::MaxLanes(d)) hn::StoreU(load_weights(d, from + i), d, to + i);
+}
+inline void widen(const weights& w, std::size_t first, std::size_t elements, float* to) {
+  w.half ? widen(static_cast<const hwy::float16_t*>(w.kernel) + first, elements, to)
+         : widen(static_cast<const float*>(w.kernel) + first, elements, to);
+}
+
+// C output columns of one output row, L lanes of a block: 3x3, any rows of the window that lie inside the input.
+// A window may reach one column past either edge of the input; `before` and `after` say whether this one does.
+template <std::size_t C, std::size_t Stride, std::size_t L>
+HWY_INLINE void depthwise_columns(const float* row, std::size_t row_stride, std::size_t width, bool before, bool after,
+                                  const float* kernel, std::size_t kernel_rows, const float* bias, bounds limits,
+                                  float* out) {
+  alignas(64) static constexpr float zeros[16] = {};
+  const tag<L> d;
+  using vec = hn::Vec<decltype(d)>;
+  constexpr std::size_t columns = (C - 1) * Stride + 3;
+  vec sums[C];
+  MOBILENET_UNROLL
+  for (std::size_t c = 0; c < C; ++c) sums[c] = hn::LoadU(d, bias);
+  for (; kernel_rows != 0; --kernel_rows, row += row_stride, kernel += 3 * 16) {
+    vec w[3];
+    MOBILENET_UNROLL
+    for (std::size_t j = 0; j < 3; ++j) w[j] = hn::LoadU(d, kernel + j * 16);
+    MOBILENET_UNROLL
+    for (std::size_t x = 0; x < columns; ++x) {
+      const float* from = row + x * width;
+      if (x == 0) from = before ? zeros : from;
+      if (x == columns - 1) from = after ? zeros : from;
+      const vec value = hn::LoadU(d, from);
+      MOBILENET_UNROLL
+      for (std::size_t j = 0; j < 3; ++j)
+        if (x >= j && (x - j) % Stride == 0 && (x - j) / Stride < C)
+          sums[(x - j) / Stride] = hn::MulAdd(value, w[j], sums[(x - j) / Stride]);
+    }
+  }
+  const vec low = hn::Set(d, limits.low);
+  const vec high = hn::Set(d, limits.high);
+  MOBILENET_UNROLL
+  for (std::size_t c = 0; c < C; ++c) hn::StoreU(clamp(d, sums[c], low, high), d, out + c * width);
+}
+
+template <std::size_t C, std::size_t Stride, std::size_t L>
+HWY_INLINE void depthwise_columns_of(std::size_t columns, const float* row, std::size_t row_stride, std::size_t width,
+                                     bool before, bool after, const float* kernel, std::size_t kernel_rows,
+                                     const float* bias, bounds limits, float* out) {
+  if (columns == C)
+    depthwise_columns<C, Stride, L>(row, row_stride, width, before, after, kernel, kernel_rows, bias, limits, out);
+  else if constexpr (C > 1)
+    depthwise_columns_of<C - 1, Stride, L>(columns, row, row_stride, width, before, after, kernel, kernel_rows, bias,
+                                           limits, out);
+}
+
+template <std::size_t Stride>
+void depthwise_3x3(const depthwise_arguments& p) {
+  constexpr std::size_t L = hn::MaxLanes(tag<16>());  // one register at a time
+  constexpr std::size_t max_columns = 7;
+  const std::size_t width = block_width(p.channels);
+  const std::size_t tile_count = (p.out_width + max_columns - 1) / max_columns;
+  for (std::size_t block = 0; block * 16 < p.channels; ++block) {
+    const std::size_t lanes = p.channels - block * 16 > 8 ? 16 : 8;
+    alignas(64) float kernel[9 * 16];
+    widen(p.w, block * 9 * 16, 9 * 16, kernel);
+    const float* in = p.in + block * p.in_height * p.in_width * width;
+    float* out = p.out + block * p.out_block_stride;
+    for (std::size_t y = p.first_row; y < p.end_row; ++y, out += p.out_width * width) {
+      // Signed: a window may begin above or to the left of the input.
+      const auto top = static_cast<std::ptrdiff_t>(y * Stride) - static_cast<std::ptrdiff_t>(p.top);
+      const std::ptrdiff_t first = std::max<std::ptrdiff_t>(-top, 0);
+      const std::ptrdiff_t end = std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(p.in_height) - top, 3);
+      const std::size_t rows = end > first ? static_cast<std::size_t>(end - first) : 0;
+      const float* row = rows == 0 ? in : in + static_cast<std::size_t>(top + first) * p.in_width * width;
+      const float* taps = rows == 0 ? kernel : kernel + first * 3 * 16;
+      std::size_t x = 0;
+      for (std::size_t tile = 0; tile < tile_count; ++tile) {
+        const std::size_t columns = p.out_width / tile_count + (tile < p.out_width % tile_count ? 1 : 0);
+        const std::ptrdiff_t left = static_cast<std::ptrdiff_t>(x * Stride) - static_cast<std::ptrdiff_t>(p.left);
+        const bool after = left + static_cast<std::ptrdiff_t>((columns - 1) * Stride + 3) >
+                           static_cast<std::ptrdiff_t>(p.in_width);
+        for (std::size_t lane = 0; lane < lanes; lane += L)
+          depthwise_columns_of<max_columns, Stride, L>(
+              columns, row + left * static_cast<std::ptrdiff_t>(width) + lane, p.in_width * width, width, left < 0,
+              after, taps + lane, rows, p.w.bias + block * 16 + lane, p.clamp, out + x * width + lane);
+        if (lanes < width)
+          for (std::size_t c = 0; c < columns; ++c) std::memset(out + (x + c) * 16 + 8, 0, 8 * sizeof(float));
+        x += columns;
+      }
+    }
+  }
+}
+
+// Any window, stride and padding: one position at a time.
+inline void depthwise_any(const depthwise_arguments& p) {
+  constexpr std::size_t L = hn::MaxLanes(tag<8>());
+  const tag<8> d;
+  const std::size_t width = block_width(p.channels);
+  const std::size_t window = p.kernel_height * p.kernel_width;
+  for (std::size_t block = 0; block * 16 < p.channels; ++block)
+    for (std::size_t y = p.first_row; y < p.end_row; ++y)
+      for (std::size_t x = 0; x < p.out_width; ++x)
+        for (std::size_t lane = 0; lane < width; lane += L) {
+          auto sum = hn::LoadU(d, p.w.bias + block * 16 + lane);
+          for (std::size_t i = 0; i < p.kernel_height; ++i)
+            for (std::size_t j = 0; j < p.kernel_width; ++j) {
+              // Unsigned: positions above or left of the input wrap to huge numbers and are outside too.
+              const std::size_t in_y = y * p.stride + i - p.top;
+              const std::size_t in_x = x * p.stride + j - p.left;
+              if (in_y >= p.in_height || in_x >= p.in_width) continue;
+              alignas(64) float w[8];
+              widen(p.w, (block * window + i * p.kernel_width + j) * 16 + lane, 8, w);
+              const float* in = p.in + ((block * p.in_height + in_y) * p.in_width + in_x) * width + lane;
+              sum = hn::MulAdd(hn::LoadU(d, in), hn::LoadU(d, w), sum);
+            }
+          hn::StoreU(clamp(d, sum, hn::Set(d, p.clamp.low), hn::Set(d, p.clamp.high)), d,
+                     p.out + block * p.out_block_stride + ((y - p.first_row) * p.out_width + x) * width + lane);
+        }
+}
+
+inline void depthwise(const depthwise_arguments& p) noexcept {
+  const std::size_t reach = (p.out_width - 1) * p.stride + 3;
+  const bool common = p.kernel_height == 3 && p.kernel_width == 3 && p.left <= 1 && reach <= p.in_width + p.left + 1;
+  if (common && p.stride == 1)
+    depthwise_3x3<1>(p);
+  else if (common && p.stride == 2)
+    depthwise_3x3<2>(p);
+  else
+    depthwise_any(p);
+}
+
+// ---- convolution that reads NHWC ----
+
+// Output columns [first, end) of one output row, one position at a time.
+template <class W>
+void convolution_columns(const convolution_arguments& p, std::size_t panel, std::size_t y, std::size_t first,
+                         std::size_t end, std::size_t lanes, float* out, std::size_t width) {
+  const tag<8> d;
+  constexpr std::size_t N = hn::MaxLanes(d);
+  const W* kernel = static_cast<const W*>(p.w.kernel) + panel * p.kernel_height * p.kernel_width * p.in_channels * 16;
+  for (std::size_t x = first; x < end; ++x)
+    for (std::size_t lane = 0; lane < lanes; lane += N) {
+      auto sum = hn::LoadU(d, p.w.bias + panel * 16 + lane);
+      const W* w = kernel + lane;
+      for (std::size_t i = 0; i < p.kernel_height; ++i)
+        for (std::size_t j = 0; j < p.kernel_width; ++j, w += p.in_channels * 16) {
+          const std::size_t in_y = y * p.stride + i - p.top;
+          const std::size_t in_x = x * p.stride + j - p.left;
+          if (in_y >= p.in_height || in_x >= p.in_width) continue;
+          const float* in = p.in + (in_y * p.in_width + in_x) * p.in_channels;
+          for (std::size_t c = 0; c < p.in_channels; ++c)
+            sum = hn::MulAdd(load_weights(d, w + c * 16), hn::Set(d, in[c]), sum);
+        }
+      hn::StoreU(clamp(d, sum, hn::Set(d, p.clamp.low), hn::Set(d, p.clamp.high)), d, out + x * width + lane);
+    }
+}
+
+template <class W>
+void convolution_rows(const convolution_arguments& p) {
+  const std::size_t width = block_width(p.out_channels);
+  const std::size_t window = p.kernel_height * p.kernel_width * p.in_channels;
+  // The first layer: nine contiguous floats of each of three input rows, output positions six floats apart.
+  const bool rgb = p.kernel_height == 3 && p.kernel_width == 3 && p.in_channels == 3 && p.stride == 2;
+  const std::size_t first = std::min(p.out_width, (p.left + p.stride - 1) / p.stride);
+  const std::size_t inside = p.in_width + p.left < p.kernel_width
+                                 ? 0
+                                 : std::min(p.out_width, (p.in_width + p.left - p.kernel_width) / p.stride + 1);
+  for (std::size_t y = p.first_row; y < p.end_row; ++y) {
+    // The window's rows inside the input; signed, for it may begin above.
+    const auto above = static_cast<std::ptrdiff_t>(y * p.stride) - static_cast<std::ptrdiff_t>(p.top);
+    const auto first_row = static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, -above));
+    const auto end_row = static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(
+        static_cast<std::ptrdiff_t>(p.in_height) - above, 0, static_cast<std::ptrdiff_t>(p.kernel_height)));
+    const bool tiled = rgb && first_row < end_row && first < inside;
+    const std::size_t begin = tiled ? first : 0;
+    const std::size_t end = tiled ? inside : 0;
+    for (std::size_t panel = 0; panel * 16 < p.out_channels;) {
+      float* out = p.out + (panel * p.out_height + y) * p.out_width * width;
+      const std::size_t out_panel_stride = p.out_height * p.out_width * width;
+      const std::size_t channels = p.out_channels - panel * 16;
+      const std::size_t together = tile_panels == 2 && channels > 24 ? 2 : 1;
+      if (tiled) {
+        const W* kernel = static_cast<const W*>(p.w.kernel) + (panel * window + first_row * 9) * 16;
+        tile_arguments<W> t{p.in_width * 3, end_row - first_row,  0, kernel, window * 16, p.w.bias + panel * 16,
+                            out_panel_stride, p.clamp};
+        const float* in = p.in + ((y * 2 + first_row - p.top) * p.in_width + begin * 2 - p.left) * 3;
+        float* to = out + begin * width;
+        if (together == 2) {
+          all_tiles<tile_panels, 16, 9, 6>(t, end - begin, in, to, width);
+        } else if (tile_lanes == 16 && channels > 8) {
+          if constexpr (tile_lanes == 16) all_tiles<1, 16, 9, 6>(t, end - begin, in, to, width);
+        } else {
+          all_tiles<1, 8, 9, 6>(t, end - begin, in, to, width);
+          if (channels > 8) {
+            t.w += 8;
+            t.bias += 8;
+            all_tiles<1, 8, 9, 6>(t, end - begin, in, to + 8, width);
+          }
+        }
+      }
+      for (std::size_t i = 0; i < together; ++i, ++panel, out += out_panel_stride) {
+        const std::size_t lanes = p.out_channels - panel * 16 > 8 ? 16 : 8;
+        convolution_columns<W>(p, panel, y, 0, begin, lanes, out, width);
+        convolution_columns<W>(p, panel, y, end, p.out_width, lanes, out, width);
+        if (lanes < width)
+          for (std::size_t x = 0; x < p.out_width; ++x) std::memset(out + x * 16 + 8, 0, 8 * sizeof(float));
+      }
+    }
+  }
+}
+
+inline void convolution(const convolution_arguments& p) noexcept {
+  p.w.half ? convolution_rows<hwy::float16_t>(p) : convolution_rows<float>(p);
+}
+
+// ---- the end of the network ----
+
+// Bound by how fast weights arrive: four sums per register of the panel hide the additions' latency.
+template <class W>
+void dense_panels(const dense_arguments& p) {
+  const tag<16> d;
+  constexpr std::size_t N = hn::MaxLanes(d);
+  constexpr std::size_t V = registers<16>;
+  constexpr std::size_t U = V >= 4 ? 1 : 4;
+  using vec = hn::Vec<decltype(d)>;
+  const W* w = static_cast<const W*>(p.w.kernel) + p.first_panel * p.in_channels * 16;
+  for (std::size_t panel = p.first_panel; panel < p.end_panel; ++panel) {
+    vec sums[U][V];
+    MOBILENET_UNROLL
+    for (std::size_t v = 0; v < V; ++v) {
+      MOBILENET_UNROLL
+      for (std::size_t u = 0; u < U; ++u) sums[u][v] = u == 0 ? hn::LoadU(d, p.w.bias + panel * 16 + v * N) : hn::Zero(d);
+    }
+    std::size_t c = 0;
+    for (; c + U <= p.in_channels; c += U, w += U * 16) {
+      MOBILENET_UNROLL
+      for (std::size_t u = 0; u < U; ++u) {
+        const vec value = hn::Set(d, p.in[c + u]);
+        MOBILENET_UNROLL
+        for (std::size_t v = 0; v < V; ++v) sums[u][v] = hn::MulAdd(load_weights(d, w + u * 16 + v * N), value, sums[u][v]);
+      }
+    }
+    for (; c < p.in_channels; ++c, w += 16) {
+      const vec value = hn::Set(d, p.in[c]);
+      MOBILENET_UNROLL
+      for (std::size_t v = 0; v < V; ++v) sums[0][v] = hn::MulAdd(load_weights(d, w + v * N), value, sums[0][v]);
+    }
+    MOBILENET_UNROLL
+    for (std::size_t v = 0; v < V; ++v) {
+      vec sum = sums[0][v];
+      MOBILENET_UNROLL
+      for (std::size_t u = 1; u < U; ++u) sum = hn::Add(sum, sums[u][v]);
+      hn::StoreU(clamp(d, sum, hn::Set(d, p.clamp.low), hn::Set(d, p.clamp.high)), d, p.out + panel * 16 + v * N);
+    }
+  }
+}
+
+inline void dense(const dense_arguments& p) noexcept {
+  p.w.half ? dense_panels<hwy::float16_t>(p) : dense_panels<float>(p);
+}
+
+inline void average(const float* in, std::size_t positions, std::size_t channels, float* out) noexcept {
+  const tag<8> d;
+  constexpr std::size_t N = hn::MaxLanes(d);
+  const std::size_t width = block_width(channels);
+  const auto scale = hn::Set(d, 1.0f / static_cast<float>(positions));
+  for (std::size_t block = 0; block * 16 < channels; ++block, in += positions * width, out += width)
+    for (std::size_t lane = 0; lane < width; lane += N) {
+      // Four sums: one would wait for each addition before the next.
+      auto a = hn::Zero(d), b = a, c = a, e = a;
+      std::size_t i = 0;
+      for (; i + 4 <= positions; i += 4) {
+        const float* from = in + i * width + lane;
+        a = hn::Add(a, hn::LoadU(d, from));
+        b = hn::Add(b, hn::LoadU(d, from + width));
+        c = hn::Add(c, hn::LoadU(d, from + 2 * width));
+        e = hn::Add(e, hn::LoadU(d, from + 3 * width));
+      }
+      for (; i < positions; ++i) a = hn::Add(a, hn::LoadU(d, in + i * width + lane));
+      hn::StoreU(hn::Mul(hn::Add(hn::Add(a, b), hn::Add(c, e)), scale), d, out + lane);
+    }
+}
+
+inline void softmax(const float* in, std::size_t count, float* out) noexcept {
+  const tag<8> d;
+  constexpr std::size_t N = hn::MaxLanes(d);
+  const float highest = *std::max_element(in, in + count);
+  alignas(64) float last[8] = {};  // the elements that do not fill a register
+  const std::size_t whole = count / N * N;
+  std::copy(in + whole, in + count, last);
+  const auto exponential = [&](const float* from) HWY_ATTR {
+    return hn::Exp(d, hn::Sub(hn::LoadU(d, from), hn::Set(d, highest)));
+  };
+  auto sums = hn::Zero(d);
+  for (std::size_t i = 0; i < whole; i += N) {
+    const auto e = exponential(in + i);
+    sums = hn::Add(sums, e);
+    hn::StoreU(e, d, out + i);
+  }
+  if (whole < count) hn::StoreU(exponential(last), d, last);
+  float sum = hn::GetLane(hn::SumOfLanes(d, sums));
+  for (std::size_t i = 0; i < count - whole; ++i) sum += last[i];
+  const auto scale = hn::Set(d, 1.0f / sum);
+  for (std::size_t i = 0; i < whole; i += N) hn::StoreU(hn::Mul(hn::LoadU(d, out + i), scale), d, out + i);
+  for (std::size_t i = 0; i < count - whole; ++i) out[whole + i] = last[i] / sum;
+}
+
+inline constexpr table kernels{compiled_for, &pointwise, &depthwise, &convolution, &dense, &average, &softmax};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace simd_kernels
+MOBILENET_NAMESPACE_END
+HWY_AFTER_NAMESPACE();
+
+#endif

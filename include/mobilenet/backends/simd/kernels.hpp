@@ -1,0 +1,176 @@
+// The kernels' interface: arguments, one table of functions per instruction set, and their compilation.
+//
+// kernels-inl.hpp is compiled once for each of Highway's targets, inside this translation unit. Highway
+// allows that once per translation unit, which leaves none for a program that does the same for kernels of
+// its own. Such a program defines MOBILENET_SIMD_SEPARATE everywhere, and in one source file, which uses
+// Highway for nothing else, MOBILENET_SIMD_IMPLEMENTATION before including <mobilenet/backends/simd.hpp>.
+// (That also saves compile time where many source files include simd.hpp.)
+#pragma once
+
+#include <mobilenet/backends/simd/target.hpp>
+#include <mobilenet/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+MOBILENET_NAMESPACE_BEGIN
+namespace simd_kernels {
+
+/// Lanes of one position in an activation: channels come in blocks of 16, [ceil(c/16)][h][w][16]. Activations
+/// with at most 8 channels have one block of 8, [1][h][w][8].
+constexpr std::size_t block_width(std::size_t channels) noexcept { return channels <= 8 ? 8 : 16; }
+
+struct bounds {
+  float low;
+  float high;
+};
+
+/// Kernel elements where they lie in the packed model.
+struct weights {
+  const void* kernel;
+  bool half;  ///< float16, else float32
+  const float* bias;
+};
+
+/// Positions times channels: in [ceil(in_channels/16)][positions][16] to panels [first_panel, end_panel) of
+/// out [ceil(out_channels/16)][positions][16]. Blocks may lie further apart than their positions need.
+struct pointwise_arguments {
+  const float* in;
+  std::size_t in_block_stride;  ///< floats
+  std::size_t positions;
+  std::size_t in_channels;
+  weights w;
+  float* out;
+  std::size_t out_block_stride;  ///< floats
+  std::size_t out_channels;
+  std::size_t first_panel, end_panel;
+  bounds clamp;
+};
+
+/// Output rows [first_row, end_row) of every block of channels; `out` is where first_row of block 0 goes.
+struct depthwise_arguments {
+  const float* in;
+  std::size_t in_height, in_width, channels;
+  std::size_t kernel_height, kernel_width, stride, top, left;
+  weights w;
+  float* out;
+  std::size_t out_width;
+  std::size_t out_block_stride;  ///< floats
+  std::size_t first_row, end_row;
+  bounds clamp;
+};
+
+/// Output rows [first_row, end_row) of a convolution that reads NHWC.
+struct convolution_arguments {
+  const float* in;
+  std::size_t in_height, in_width, in_channels;
+  std::size_t kernel_height, kernel_width, stride, top, left;
+  weights w;
+  float* out;
+  std::size_t out_height, out_width, out_channels;
+  std::size_t first_row, end_row;
+  bounds clamp;
+};
+
+/// Panels [first_panel, end_panel) of a matrix-vector product.
+struct dense_arguments {
+  const float* in;
+  std::size_t in_channels;
+  weights w;
+  float* out;
+  std::size_t first_panel, end_panel;
+  bounds clamp;
+};
+
+/// One instruction set's kernels. A null table entry does not occur.
+struct table {
+  simd_target target;
+  void (*pointwise)(const pointwise_arguments&) noexcept;
+  void (*depthwise)(const depthwise_arguments&) noexcept;
+  void (*convolution)(const convolution_arguments&) noexcept;
+  void (*dense)(const dense_arguments&) noexcept;
+  void (*average)(const float* in, std::size_t positions, std::size_t channels, float* out) noexcept;
+  void (*softmax)(const float* in, std::size_t count, float* out) noexcept;
+};
+
+/// A target's kernels, or null where they were not compiled.
+#if defined(MOBILENET_SIMD_SEPARATE)
+const table* compiled(simd_target target) noexcept;
+#else
+inline const table* compiled(simd_target target) noexcept;
+#endif
+
+}  // namespace simd_kernels
+MOBILENET_NAMESPACE_END
+
+#if !defined(MOBILENET_SIMD_SEPARATE) || defined(MOBILENET_SIMD_IMPLEMENTATION)
+
+#if defined(HIGHWAY_HWY_FOREACH_TARGET_H_)
+#error "<mobilenet/backends/simd.hpp> compiles its kernels once per Highway target, and this translation unit already does so for kernels of its own (hwy/foreach_target.h): define MOBILENET_SIMD_SEPARATE in the whole program, and MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp"
+#endif
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE <mobilenet/backends/simd/kernels-inl.hpp>
+#include <hwy/foreach_target.h>
+
+#include <mobilenet/backends/simd/kernels-inl.hpp>
+
+MOBILENET_NAMESPACE_BEGIN
+namespace simd_kernels {
+
+#if !defined(MOBILENET_SIMD_SEPARATE)
+inline
+#endif
+const table* compiled(simd_target target) noexcept {
+  switch (target) {
+    case simd_target::baseline:
+#if HWY_TARGETS & HWY_SCALAR
+      return &N_SCALAR::kernels;
+#elif HWY_TARGETS & HWY_EMU128
+      return &N_EMU128::kernels;
+#elif defined(HWY_SSE2) && (HWY_TARGETS & HWY_SSE2)
+      return &N_SSE2::kernels;
+#else
+      return nullptr;  // the compiler was allowed more than the baseline: -mavx2
+#endif
+    case simd_target::sse4:
+#if HWY_TARGETS & HWY_SSE4
+      return &N_SSE4::kernels;
+#else
+      return nullptr;
+#endif
+    case simd_target::avx2:
+#if HWY_TARGETS & HWY_AVX2
+      return &N_AVX2::kernels;
+#else
+      return nullptr;
+#endif
+    case simd_target::avx512:
+#if HWY_TARGETS & HWY_AVX3
+      return &N_AVX3::kernels;
+#else
+      return nullptr;
+#endif
+    case simd_target::neon:
+#if HWY_TARGETS & HWY_NEON
+      return &N_NEON::kernels;
+#else
+      return nullptr;
+#endif
+  }
+  return nullptr;
+}
+
+}  // namespace simd_kernels
+MOBILENET_NAMESPACE_END
+
+#if HWY_TARGETS & (HWY_TARGETS - 1)
+// Otherwise a later foreach_target.h would do nothing, without a word.
+#undef HWY_EXPORT
+#define HWY_EXPORT(function)                                                                                       \
+  static_assert(false, "<mobilenet/backends/simd.hpp> has used this translation unit's one pass over Highway's " \
+                       "targets: define MOBILENET_SIMD_SEPARATE in the whole program, and "                      \
+                       "MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp")
+#endif
+
+#endif
