@@ -17,10 +17,12 @@ struct fma_rate {
 
 namespace detail {
 
-// Twelve independent chains of 64 multiply-adds: enough to fill two units of four or five cycles' latency.
+// Twelve independent chains, enough to fill two units of four or five cycles' latency. They start at different
+// values, or the compiler would compute one of them and take it for all.
 #define MOBILENET_FMA_CHAINS(TYPE, SET, FMA, LANES)                                       \
-  TYPE a0 = SET(0.1f), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0;                       \
-  TYPE a6 = a0, a7 = a0, a8 = a0, a9 = a0, a10 = a0, a11 = a0;                            \
+  TYPE a0 = SET(0.0f), a1 = SET(0.1f), a2 = SET(0.2f), a3 = SET(0.3f), a4 = SET(0.4f);    \
+  TYPE a5 = SET(0.5f), a6 = SET(0.6f), a7 = SET(0.7f), a8 = SET(0.8f), a9 = SET(0.9f);    \
+  TYPE a10 = SET(1.1f), a11 = SET(1.2f);                                                  \
   const TYPE x = SET(0.999f), y = SET(0.001f);                                            \
   for (std::size_t i = 0; i < rounds; ++i) {                                              \
     a0 = FMA(a0, x, y); a1 = FMA(a1, x, y); a2 = FMA(a2, x, y); a3 = FMA(a3, x, y);       \
