@@ -76,7 +76,7 @@ for argument in "$@"; do
   case $argument in
     -h | --help) usage; exit 0 ;;
     --no-install) install=no ;;
-    test) action=test ;;
+    test) action="test" ;;
     *) printf 'quickstart.sh: unknown argument "%s"\n' "$argument" >&2; usage >&2; exit 2 ;;
   esac
 done

@@ -4,10 +4,10 @@ include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/mobilenet)
 
-install(TARGETS mobilenet_mobilenet EXPORT mobilenet-targets FILE_SET HEADERS)
+install(TARGETS mobilenet_mobilenet EXPORT mobilenet-targets FILE_SET HEADERS FILE_SET inline_headers)
 install(EXPORT mobilenet-targets NAMESPACE mobilenet:: DESTINATION ${package_dir})
 foreach(component IN LISTS mobilenet_components)
-  install(TARGETS mobilenet_${component} EXPORT mobilenet-${component}-targets FILE_SET HEADERS)
+  install(TARGETS mobilenet_${component} EXPORT mobilenet-${component}-targets FILE_SET HEADERS FILE_SET inline_headers)
   install(EXPORT mobilenet-${component}-targets NAMESPACE mobilenet:: DESTINATION ${package_dir})
 endforeach()
 

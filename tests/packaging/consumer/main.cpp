@@ -1,0 +1,31 @@
+// Each component must bring its package: its headers are found and its library is linked.
+#include <mobilenet/mobilenet.hpp>
+
+#ifdef WITH_DECODE
+#include <mobilenet/decode_image.hpp>
+#endif
+#ifdef WITH_EIGEN
+#include <Eigen/Core>
+#endif
+#ifdef WITH_SIMD
+#include <hwy/highway.h>
+#endif
+#ifdef WITH_XNNPACK
+#include <pthreadpool.h>
+#include <xnnpack.h>
+#endif
+
+#include <cstdio>
+
+int main() {
+#ifdef WITH_DECODE
+  if (mobilenet::decode_image({})) return 1;
+#endif
+#ifdef WITH_XNNPACK
+  if (xnn_initialize(nullptr) != xnn_status_success) return 1;
+  pthreadpool_destroy(pthreadpool_create(1));
+#endif
+  const auto model = mobilenet::packed_model::open("no such file.mnet");
+  if (model) return 1;
+  std::printf("%s\n", model.error().message.c_str());
+}
