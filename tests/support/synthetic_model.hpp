@@ -1,0 +1,334 @@
+// MobileNet v1 models in TensorFlow.js form, made up: any width, resolution and class count, in the many ways
+// that Keras, tfjs and their converters write the same network. Same options, same bytes.
+#pragma once
+
+#include "random_layer.hpp"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mobilenet::test {
+
+/// How a model is written.
+struct synthetic_options {
+  enum class topology { functional, sequential, nested, keras3 };
+  enum class head { convolution, dense, dense_with_softmax, scores, none, pooling };
+
+  double alpha = 0.25;
+  std::uint32_t resolution = 224;
+  std::uint32_t classes = 1000;
+  std::uint32_t blocks = 13;          ///< depthwise-separable blocks, from the front: fewer make a small model
+  std::uint32_t seed = 1;
+
+  bool batch_norm = true;             ///< otherwise a bias of the convolution's own
+  bool relu_layer = false;            ///< ReLU(max_value 6) rather than Activation("relu6")
+  bool zero_padding = false;          ///< stride 2 as ZeroPadding2D((0,1),(0,1)) + valid, as newer Keras has it
+  topology written_as = topology::functional;
+  head ends_with = head::convolution;
+  bool model_config = true;           ///< otherwise class_name and config directly in modelTopology, as tfjs saves
+  bool reverse_layers = false;        ///< the array of layers runs from the output to the input
+
+  std::size_t shard_bytes = 4u << 20;
+  bool group_per_layer = false;       ///< one group of the manifest for each layer, as the files of 2018 have it
+  bool shuffle_weights = false;
+  std::string weight_prefix;          ///< in front of every weight's name: "mobilenet/"
+  std::string weight_suffix;          ///< after it: ":0"
+};
+
+/// A model as files: model.json and shards.
+struct synthetic_model {
+  std::string json;
+  std::vector<std::pair<std::string, std::vector<std::byte>>> shards;
+
+  /// Throws std::runtime_error where a file cannot be written.
+  void write_to(const std::string& folder) const {
+    std::filesystem::create_directories(folder);
+    write(folder + "/model.json", std::as_bytes(std::span(json)));
+    for (const auto& [name, bytes] : shards) write(folder + "/" + name, bytes);
+  }
+
+ private:
+  static void write(const std::string& path, std::span<const std::byte> bytes) {
+    std::FILE* file = std::fopen(path.c_str(), "wb");
+    const bool written = file != nullptr && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+    if ((file != nullptr && std::fclose(file) != 0) || !written) throw std::runtime_error(path + ": cannot write");
+  }
+};
+
+/// Collects the layers and weights of a model while it is being described.
+class synthetic_writer {
+ public:
+  using topology = synthetic_options::topology;
+  using head = synthetic_options::head;
+  explicit synthetic_writer(const synthetic_options& options) : options_(options), values_(options.seed) {}
+
+  synthetic_model make() {
+    std::uint32_t channels = convolution("conv1", 3, scaled(32), 3, 2);
+    constexpr std::pair<std::uint32_t, std::uint32_t> blocks[] = {
+        {64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1},  {512, 2}, {512, 1},
+        {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1}};
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(options_.blocks, std::size(blocks)); ++i) {
+      const std::string number = std::to_string(i + 1);
+      depthwise_convolution("conv_dw_" + number, channels, blocks[i].second);
+      channels = convolution("conv_pw_" + number, channels, scaled(blocks[i].first), 1, 1);
+    }
+    add_head(channels);
+    synthetic_model made;
+    const std::string manifest = make_manifest(made);
+    made.json = R"({"format":"layers-model","generatedBy":"synthetic","convertedBy":null,"modelTopology":)" +
+                make_topology() + R"(,"weightsManifest":)" + manifest + "}";
+    return made;
+  }
+
+ private:
+  using writer = rapidjson::Writer<rapidjson::StringBuffer>;
+
+  struct weight {
+    std::string layer;
+    std::string name;
+    std::vector<std::uint32_t> shape;
+    std::vector<float> values;
+  };
+  struct written_layer {
+    std::string class_name;
+    std::string name;
+    std::string config;  // members, without name
+  };
+
+  std::uint32_t scaled(std::uint32_t channels) const {
+    return std::max(1u, static_cast<std::uint32_t>(static_cast<double>(channels) * options_.alpha));
+  }
+
+  void add_layer(std::string class_name, std::string name, std::string config) {
+    layers_.push_back({std::move(class_name), std::move(name), std::move(config)});
+  }
+  void add_weight(const std::string& layer, const std::string& variable, std::vector<std::uint32_t> shape, float low,
+                  float high) {
+    std::size_t count = 1;
+    for (const std::uint32_t d : shape) count *= d;
+    weight w{layer, options_.weight_prefix + layer + "/" + variable + options_.weight_suffix, std::move(shape),
+             std::vector<float>(count)};
+    values_.fill(w.values.data(), count, low, high);
+    weights_.push_back(std::move(w));
+  }
+  void add_kernel(const std::string& layer, const std::string& variable, std::vector<std::uint32_t> shape,
+                  std::uint32_t fan_in) {
+    const float reach = std::sqrt(6.0f / static_cast<float>(fan_in));
+    add_weight(layer, variable, std::move(shape), -reach, reach);
+  }
+
+  static std::string bool_text(bool b) { return b ? "true" : "false"; }
+
+  std::string window_config(std::uint32_t kernel, std::uint32_t stride, bool valid) const {
+    const std::string k = std::to_string(kernel), s = std::to_string(stride);
+    return "\"kernel_size\":[" + k + "," + k + "],\"strides\":[" + s + "," + s + R"(],"padding":")" +
+           (valid ? "valid" : "same") +
+           R"(","data_format":"channels_last","dilation_rate":[1,1],"activation":"linear","use_bias":)" +
+           bool_text(!options_.batch_norm);
+  }
+
+  bool pad(const std::string& name, std::uint32_t stride) {
+    const bool padded = options_.zero_padding && stride == 2;
+    if (padded) add_layer("ZeroPadding2D", name + "_pad", R"("padding":[[0,1],[0,1]],"data_format":"channels_last")");
+    return padded;
+  }
+
+  std::uint32_t convolution(const std::string& name, std::uint32_t in, std::uint32_t out, std::uint32_t kernel,
+                            std::uint32_t stride) {
+    const bool padded = pad(name, stride);
+    add_layer("Conv2D", name, "\"filters\":" + std::to_string(out) + "," + window_config(kernel, stride, padded));
+    add_kernel(name, "kernel", {kernel, kernel, in, out}, kernel * kernel * in);
+    normalise(name, out);
+    return out;
+  }
+  void depthwise_convolution(const std::string& name, std::uint32_t channels, std::uint32_t stride) {
+    const bool padded = pad(name, stride);
+    add_layer("DepthwiseConv2D", name, "\"depth_multiplier\":1," + window_config(3, stride, padded));
+    add_kernel(name, "depthwise_kernel", {3, 3, channels, 1}, 9);
+    normalise(name, channels);
+  }
+  void normalise(const std::string& name, std::uint32_t channels) {
+    if (options_.batch_norm) {
+      const std::string bn = name + "_bn";
+      add_layer("BatchNormalization", bn, R"("axis":-1,"momentum":0.99,"epsilon":0.001,"center":true,"scale":true)");
+      add_weight(bn, "gamma", {channels}, 0.5f, 1.5f);
+      add_weight(bn, "beta", {channels}, -0.1f, 0.3f);
+      add_weight(bn, "moving_mean", {channels}, -0.1f, 0.1f);
+      add_weight(bn, "moving_variance", {channels}, 0.5f, 1.5f);
+    } else {
+      add_weight(name, "bias", {channels}, -0.1f, 0.3f);
+    }
+    if (options_.relu_layer)
+      add_layer("ReLU", name + "_relu", R"("max_value":6.0,"negative_slope":0.0,"threshold":0.0)");
+    else
+      add_layer("Activation", name + "_relu", R"("activation":"relu6")");
+  }
+
+  void add_head(std::uint32_t channels) {
+    const std::string classes = std::to_string(options_.classes);
+    const std::string pooling = R"("data_format":"channels_last")";
+    if (options_.ends_with == head::none) return;
+    add_layer("GlobalAveragePooling2D", "global_average_pooling2d_1", pooling);
+    switch (options_.ends_with) {
+      case head::none:
+      case head::pooling: return;
+      case head::convolution:
+        add_layer("Reshape", "reshape_1", "\"target_shape\":[1,1," + std::to_string(channels) + "]");
+        add_layer("Dropout", "dropout", R"("rate":0.001,"noise_shape":null,"seed":null)");
+        add_layer("Conv2D", "conv_preds", "\"filters\":" + classes +
+                  R"(,"kernel_size":[1,1],"strides":[1,1],"padding":"same","activation":"linear","use_bias":true)");
+        add_kernel("conv_preds", "kernel", {1, 1, channels, options_.classes}, channels);
+        add_weight("conv_preds", "bias", {options_.classes}, -0.1f, 0.1f);
+        add_layer("Activation", "act_softmax", R"("activation":"softmax")");
+        add_layer("Reshape", "reshape_2", "\"target_shape\":[" + classes + "]");
+        return;
+      case head::dense:
+      case head::dense_with_softmax:
+      case head::scores:
+        add_layer("Dense", "predictions", "\"units\":" + classes + R"(,"use_bias":true,"activation":")" +
+                  (options_.ends_with == head::dense_with_softmax ? "softmax" : "linear") + "\"");
+        add_kernel("predictions", "kernel", {channels, options_.classes}, channels);
+        add_weight("predictions", "bias", {options_.classes}, -0.1f, 0.1f);
+        if (options_.ends_with == head::dense) add_layer("Softmax", "softmax_1", R"("axis":-1)");
+        return;
+    }
+  }
+
+  std::string input_shape() const {
+    const std::string size = std::to_string(options_.resolution);
+    return "[null," + size + "," + size + ",3]";
+  }
+  static std::string entry(const written_layer& l, const std::string& extra_config, const std::string& members) {
+    return R"({"class_name":")" + l.class_name + R"(","config":{"name":")" + l.name + "\"," + extra_config + l.config +
+           "}" + members + "}";
+  }
+
+  std::string functional(const std::string& class_name, bool keras3) const {
+    std::vector<std::string> entries;
+    const written_layer input{"InputLayer", "input_1",
+                      std::string(keras3 ? "\"batch_shape\":" : "\"batch_input_shape\":") + input_shape() +
+                          R"(,"dtype":"float32","sparse":false)"};
+    entries.push_back(entry(input, "", R"(,"name":"input_1","inbound_nodes":[])"));
+    std::string before = input.name;
+    for (const written_layer& l : layers_) {
+      const std::string inbound =
+          keras3 ? R"([{"args":[{"class_name":"__keras_tensor__","config":{"shape":[null],"dtype":"float32",)"
+                   R"("keras_history":[")" + before + R"(",0,0]}}],"kwargs":{}}])"
+                 : "[[[\"" + before + "\",0,0,{}]]]";
+      const std::string policy = R"("dtype":{"module":"keras","class_name":"DTypePolicy","config":{"name":"float32"}},)";
+      entries.push_back(entry(l, keras3 ? policy : "", ",\"name\":\"" + l.name + R"(","inbound_nodes":)" + inbound));
+      before = l.name;
+    }
+    const std::string input_reference = keras3 ? R"(["input_1",0,0])" : R"([["input_1",0,0]])";
+    const std::string output_reference = keras3 ? "[\"" + before + "\",0,0]" : "[[\"" + before + "\",0,0]]";
+    return R"({"class_name":")" + class_name + R"(","config":{"name":"synthetic","layers":[)" + joined(entries) +
+           R"(],"input_layers":)" + input_reference + R"(,"output_layers":)" + output_reference + "}}";
+  }
+  std::string sequential() const {
+    std::vector<std::string> entries;
+    for (std::size_t i = 0; i < layers_.size(); ++i)
+      entries.push_back(entry(layers_[i], i == 0 ? "\"batch_input_shape\":" + input_shape() + "," : "", ""));
+    return R"({"class_name":"Sequential","config":{"name":"synthetic","layers":[)" + joined(entries, false) + "]}}";
+  }
+  // The network inside a Sequential of one, as transfer learning writes it.
+  std::string nested() const {
+    return R"({"class_name":"Sequential","config":{"name":"outer","layers":[)" + functional("Functional", false) + "]}}";
+  }
+
+  std::string joined(std::vector<std::string> parts, bool may_reverse = true) const {
+    if (options_.reverse_layers && may_reverse) std::reverse(parts.begin(), parts.end());
+    std::string text;
+    for (const std::string& part : parts) text += (text.empty() ? "" : ",") + part;
+    return text;
+  }
+
+  std::string make_topology() const {
+    std::string model;
+    switch (options_.written_as) {
+      case topology::functional: model = functional("Model", false); break;
+      case topology::keras3: model = functional("Functional", true); break;
+      case topology::sequential: model = sequential(); break;
+      case topology::nested: model = nested(); break;
+    }
+    if (!options_.model_config) return model;
+    return R"({"keras_version":"2.1.4","backend":"tensorflow","model_config":)" + model + "}";
+  }
+
+  std::string make_manifest(synthetic_model& made) {
+    if (options_.shuffle_weights) {
+      std::mt19937 engine(options_.seed);
+      for (std::size_t i = weights_.size(); i > 1; --i) std::swap(weights_[i - 1], weights_[engine() % i]);
+    }
+    std::vector<std::vector<const weight*>> groups;
+    for (const weight& w : weights_) {
+      if (groups.empty() || (options_.group_per_layer && groups.back().front()->layer != w.layer)) groups.emplace_back();
+      groups.back().push_back(&w);
+    }
+    rapidjson::StringBuffer buffer;
+    writer json(buffer);
+    json.StartArray();
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      std::vector<std::byte> bytes;
+      for (const weight* w : groups[g]) {
+        const auto raw = std::as_bytes(std::span(w->values));
+        bytes.insert(bytes.end(), raw.begin(), raw.end());
+      }
+      json.StartObject();
+      json.Key("paths");
+      json.StartArray();
+      const std::size_t count = (bytes.size() + options_.shard_bytes - 1) / options_.shard_bytes;
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t begin = i * options_.shard_bytes;
+        const std::size_t end = std::min(bytes.size(), begin + options_.shard_bytes);
+        const std::string name = "group" + std::to_string(g + 1) + "-shard" + std::to_string(i + 1) + "of" +
+                                 std::to_string(count) + ".bin";
+        json.String(name.c_str());
+        made.shards.emplace_back(name, std::vector<std::byte>(bytes.begin() + static_cast<std::ptrdiff_t>(begin),
+                                                              bytes.begin() + static_cast<std::ptrdiff_t>(end)));
+      }
+      json.EndArray();
+      json.Key("weights");
+      json.StartArray();
+      for (const weight* w : groups[g]) {
+        json.StartObject();
+        json.Key("name");
+        json.String(w->name.c_str());
+        json.Key("shape");
+        json.StartArray();
+        for (const std::uint32_t d : w->shape) json.Uint(d);
+        json.EndArray();
+        json.Key("dtype");
+        json.String("float32");
+        json.EndObject();
+      }
+      json.EndArray();
+      json.EndObject();
+    }
+    json.EndArray();
+    return buffer.GetString();
+  }
+
+  synthetic_options options_;
+  random_floats values_;
+  std::vector<written_layer> layers_;
+  std::vector<weight> weights_;
+};
+
+inline synthetic_model make_synthetic_model(const synthetic_options& options) {
+  return synthetic_writer(options).make();
+}
+
+}  // namespace mobilenet::test
