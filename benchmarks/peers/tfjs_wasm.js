@@ -1,0 +1,31 @@
+// TensorFlow.js on its WebAssembly back end, one thread, as it runs in Node:  node tfjs_wasm.js folder/model.json
+const fs = require('fs');
+const path = require('path');
+const tf = require('@tensorflow/tfjs-core');
+const layers = require('@tensorflow/tfjs-layers');
+require('@tensorflow/tfjs-backend-cpu');
+const wasm = require('@tensorflow/tfjs-backend-wasm');
+const {serve} = require('./protocol');
+
+const [, , file] = process.argv;
+serve(async () => {
+  wasm.setWasmPaths(path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')) + '/wasm-out/');
+  await tf.setBackend('wasm');
+  await tf.ready();
+  const json = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const shards = json.weightsManifest.flatMap((g) => g.paths).map((p) => fs.readFileSync(path.join(path.dirname(file), p)));
+  const joined = Buffer.concat(shards);
+  const model = await layers.loadLayersModel({
+    load: async () => ({
+      modelTopology: json.modelTopology,
+      weightSpecs: json.weightsManifest.flatMap((g) => g.weights),
+      weightData: joined.buffer.slice(joined.byteOffset, joined.byteOffset + joined.byteLength),
+    }),
+  });
+  const input = tf.fill([1, ...model.inputs[0].shape.slice(1)], 0.5);
+  return async () => {
+    const output = model.predict(input);
+    await output.data();
+    output.dispose();
+  };
+});
