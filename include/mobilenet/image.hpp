@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -44,12 +45,15 @@ inline image_view packed_view(const std::uint8_t* data, std::uint32_t width, std
 }
 
 /// Checks what every reader of a view relies on.
-/// errors   invalid_argument: no data, no pixels, or a stride shorter than a row
+/// errors   invalid_argument: no data, no pixels, an unknown format, or a stride shorter than a row
 inline result<void> validate(const image_view& view) {
   const auto size = std::to_string(view.width) + "x" + std::to_string(view.height);
   if (view.width == 0 || view.height == 0)
     return error{errc::invalid_argument, "image: found " + size + " pixels, expected at least 1x1"};
   if (view.data == nullptr) return error{errc::invalid_argument, "image: data is null, expected " + size + " pixels"};
+  if (bytes_per_pixel(view.format) == 0)
+    return error{errc::invalid_argument, "image: pixel format is " +
+                                             std::to_string(static_cast<unsigned>(view.format)) + ", expected 0 to 4"};
   const std::size_t row = std::size_t{view.width} * bytes_per_pixel(view.format);
   if (view.stride < row)
     return error{errc::invalid_argument, "image: stride is " + std::to_string(view.stride) +
@@ -64,13 +68,14 @@ class image {
   image() = default;
 
   /// Pixels start indeterminate.
-  /// errors   out_of_memory
+  /// errors   out_of_memory; invalid_argument: no pixels
   static result<image> create(std::uint32_t width, std::uint32_t height) {
-    const std::size_t bytes = std::size_t{width} * height * 3;
-    auto* pixels = static_cast<std::uint8_t*>(std::malloc(bytes));
-    if (pixels == nullptr)
-      return error{errc::out_of_memory, "image " + std::to_string(width) + "x" + std::to_string(height) +
-                                            ": no memory for " + std::to_string(bytes) + " bytes"};
+    const auto size = std::to_string(width) + "x" + std::to_string(height);
+    if (width == 0 || height == 0)
+      return error{errc::invalid_argument, "image: found " + size + " pixels, expected at least 1x1"};
+    const bool fits = std::size_t{width} <= std::numeric_limits<std::size_t>::max() / 3 / height;
+    auto* pixels = static_cast<std::uint8_t*>(fits ? std::malloc(std::size_t{width} * height * 3) : nullptr);
+    if (pixels == nullptr) return error{errc::out_of_memory, "image: no memory for " + size + " pixels"};
     return adopt(pixels, width, height, std::free);
   }
 

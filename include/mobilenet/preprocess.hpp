@@ -47,6 +47,7 @@ namespace detail {
 
 // GCC fuses a + b * c into one instruction with one rounding wherever the target has it, and tfjs rounds
 // twice: the result would no longer be bit for bit the same. GCC has no pragma for just that.
+// (clang obeys the pragma below unless it is told -ffp-contract=fast, which for it means: whatever the source says.)
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC push_options
 #pragma GCC optimize("fp-contract=off")
@@ -55,8 +56,8 @@ namespace detail {
 /// One output row of the bilinear resize: `columns` taps, three channels, between two input rows that
 /// are already scaled. All in double, one rounding at the end, as the tfjs cpu back end computes.
 struct resize_tap {
-  std::uint32_t left;
-  std::uint32_t right;
+  std::size_t left;  // bytes from the row's start
+  std::size_t right;
   double fraction;
 };
 
@@ -96,7 +97,7 @@ inline void resize_row(const std::uint8_t* top, const std::uint8_t* bottom, doub
 ///
 /// image    [h_in, w_in] pixels             8-bit, any pixel_format, any stride
 /// out      [h_out, w_out, 3]               float32, NHWC, RGB
-/// errors   invalid_argument (image), shape_mismatch (out has not 3 channels)
+/// errors   invalid_argument (image, no output memory), shape_mismatch (out has not 3 channels)
 /// source   @tensorflow-models/mobilenet 2.1.1; tfjs-backend-cpu 4.22, ResizeBilinear
 class preprocessor {
  public:
@@ -109,13 +110,15 @@ class preprocessor {
     const shape size = out.dimensions;
     if (size.channels != 3 || size.height == 0 || size.width == 0)
       return error{errc::shape_mismatch, "preprocess: output is " + to_string(size) + ", expected 3 channels"};
+    if (out.data == nullptr) return error{errc::invalid_argument, "preprocess: output data is null"};
     make_taps(image, size);
 
     const double rows_in = image.height - 1.0;
     const double row_step = size.height > 1 ? rows_in / (size.height - 1.0) : image.height / double(size.height);
     float* row_out = out.data;
     for (std::uint32_t y = 0; y < size.height; ++y, row_out += std::size_t{size.width} * 3) {
-      const double position = row_step * y;
+      const volatile double rounded = row_step * y;  // or the subtraction below could be fused with the product
+      const double position = rounded;
       const auto upper = static_cast<std::uint32_t>(position);
       const double fraction = position - upper;
       const std::uint32_t lower = fraction > 0.0 && upper + 1 < image.height ? upper + 1 : upper;
@@ -129,12 +132,13 @@ class preprocessor {
   void make_taps(const image_view& image, shape size) {
     channel_ = channels_of(image.format);
     if (image.width == width_in_ && image.format == format_ && taps_.size() == size.width) return;
-    const std::uint32_t pixel = bytes_per_pixel(image.format);
+    const std::size_t pixel = bytes_per_pixel(image.format);
     const double columns_in = image.width - 1.0;
     const double step = size.width > 1 ? columns_in / (size.width - 1.0) : image.width / double(size.width);
     taps_.resize(size.width);
     for (std::uint32_t x = 0; x < size.width; ++x) {
-      const double position = step * x;
+      const volatile double rounded = step * x;
+      const double position = rounded;
       const auto left = static_cast<std::uint32_t>(position);
       const double fraction = position - left;
       const std::uint32_t right = fraction > 0.0 && left + 1 < image.width ? left + 1 : left;

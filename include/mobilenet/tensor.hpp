@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <new>
 #include <string>
@@ -58,11 +59,12 @@ class tensor {
 
   /// errors   out_of_memory
   static result<tensor> create(shape dimensions) {
-    const std::size_t bytes = dimensions.elements() * sizeof(float);
-    void* memory = ::operator new(bytes + spare_bytes, std::align_val_t{alignment}, std::nothrow);
-    if (memory == nullptr)
-      return error{errc::out_of_memory, "tensor " + to_string(dimensions) + ": no memory for " +
-                                            std::to_string(bytes) + " bytes"};
+    constexpr std::size_t most = (std::numeric_limits<std::size_t>::max() / 2 - spare_bytes) / sizeof(float);
+    const std::size_t area = std::size_t{dimensions.height} * dimensions.width;
+    const bool fits = area == 0 || dimensions.channels <= most / area;
+    const std::size_t bytes = fits ? dimensions.elements() * sizeof(float) : 0;
+    void* memory = fits ? ::operator new(bytes + spare_bytes, std::align_val_t{alignment}, std::nothrow) : nullptr;
+    if (memory == nullptr) return error{errc::out_of_memory, "tensor " + to_string(dimensions) + ": no memory for it"};
     std::memset(static_cast<char*>(memory) + bytes, 0, spare_bytes);
     tensor t;
     t.data_.reset(static_cast<float*>(memory));
