@@ -33,7 +33,7 @@ struct settings {
 
 /// One image to classify.
 struct image_request {
-  std::span<const std::byte> image;              ///< JPEG, PNG or BMP
+  std::span<const std::byte> image{};            ///< JPEG, PNG or BMP
   std::size_t top = 3;                           ///< how many classes to answer
   clock::time_point received = clock::now();     ///< when the work on the request began, for "main"
 };

@@ -53,8 +53,11 @@ outcome<image_request> image_of_form(std::string_view content_type, std::string_
   image_request request{.top = s.top};
   bool found = false;
   // The first delimiter may stand at the very beginning, without the line break that belongs to it.
-  std::size_t at = body.starts_with(std::string_view(delimiter).substr(2)) ? delimiter.size() - 2 : body.find(delimiter);
-  if (at != 0 && at == body.find(delimiter)) at = at == body.npos ? at : at + delimiter.size();
+  std::size_t at = body.npos;
+  if (body.starts_with(std::string_view(delimiter).substr(2)))
+    at = delimiter.size() - 2;
+  else if (const std::size_t first = body.find(delimiter); first != body.npos)
+    at = first + delimiter.size();
   for (;;) {
     if (at >= body.size())
       return failure{kind::invalid_request, "multipart/form-data: the body ends before its closing boundary"};
@@ -158,7 +161,7 @@ outcome<image_request> image_of_parameters(json_value& parameters, const setting
 outcome<held_request> image_of_body(std::string_view content_type, std::string body, const settings& s) {
   const std::string type = media_type(content_type);
   const auto received = clock::now();
-  held_request held{{.top = s.top}, {}, {}};
+  held_request held{.request = {.top = s.top}};
   if (type == "application/json" || type.ends_with("+json")) {
     auto parsed = json_document::parse(std::move(body), "body");
     if (!parsed) return parsed.error();
@@ -167,14 +170,14 @@ outcome<held_request> image_of_body(std::string_view content_type, std::string b
     if (!request) return request.error();
     held.request = *request;
   } else if (type == "multipart/form-data") {
-    held.bytes = std::move(body);
-    auto request = image_of_form(content_type, held.bytes, s);
+    held.bytes = std::make_unique<std::string>(std::move(body));
+    auto request = image_of_form(content_type, *held.bytes, s);
     if (!request) return request.error();
     held.request = *request;
   } else {
     // Whatever a client calls it (curl --data-binary says application/x-www-form-urlencoded): the bytes decide.
-    held.bytes = std::move(body);
-    held.request.image = std::as_bytes(std::span(held.bytes));
+    held.bytes = std::make_unique<std::string>(std::move(body));
+    held.request.image = std::as_bytes(std::span(*held.bytes));
   }
   held.request.received = received;
   return held;

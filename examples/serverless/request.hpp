@@ -6,6 +6,7 @@
 #include "json.hpp"
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,9 +17,9 @@ namespace serverless {
 
 /// An image together with the memory it lies in.
 struct held_request {
-  image_request request;
-  std::optional<json_document> json;  ///< where the image was a field; it has been rewritten in place
-  std::string bytes;                  ///< where it was the body or a part of it
+  image_request request{};
+  std::optional<json_document> json{};  ///< where the image was a field; it has been rewritten in place
+  std::unique_ptr<std::string> bytes{};  ///< where it was the body or a part of it; keeps its address when moved
 };
 
 /// {"image": "base64 or data: URL", "top": 3}. Decodes in place: the field's text is gone afterwards.

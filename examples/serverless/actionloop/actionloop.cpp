@@ -1,0 +1,140 @@
+#include "actionloop.hpp"
+
+#include "../log.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace serverless {
+
+namespace {
+
+constexpr int answers = 3;  // file descriptor
+
+/// Lines from standard input, of any length up to a limit.
+class line_reader {
+ public:
+  explicit line_reader(std::size_t limit) : limit_(limit) {}
+
+  struct line {
+    std::string text;
+    bool too_long = false;  ///< the text was thrown away
+  };
+
+  /// The next line without its end; nothing at the end of input.
+  std::optional<line> next() {
+    line result;
+    std::size_t searched = 0;
+    for (;;) {
+      const std::size_t end = pending_.find('\n', searched);
+      if (end != pending_.npos || (ended_ && !pending_.empty())) {
+        result.too_long = result.too_long || std::min(end, pending_.size()) > limit_;
+        if (!result.too_long) result.text = pending_.substr(0, end);
+        pending_.erase(0, end == pending_.npos ? end : end + 1);
+        if (pending_.empty()) pending_ = {};  // gives a large line's memory back
+        return result;
+      }
+      if (ended_) return result.too_long ? std::optional(std::move(result)) : std::nullopt;
+      searched = pending_.size();
+      if (searched > limit_) {
+        pending_.clear();
+        searched = 0;
+        result.too_long = true;
+      }
+      read_more();
+    }
+  }
+
+ private:
+  void read_more() {
+    constexpr std::size_t block = 64 * 1024;
+    const std::size_t had = pending_.size();
+    pending_.resize(had + block);
+    ::ssize_t n;
+    do n = ::read(STDIN_FILENO, pending_.data() + had, block);
+    while (n < 0 && errno == EINTR);
+    pending_.resize(had + (n > 0 ? static_cast<std::size_t>(n) : 0));
+    ended_ = n <= 0;
+  }
+
+  std::size_t limit_;
+  std::string pending_;
+  bool ended_ = false;
+};
+
+std::string too_long(const settings& s) {
+  return "the line is longer than the limit of " + std::to_string(s.max_body) + " bytes";
+}
+
+std::string answer_line(const settings& s, const whisk_action& action, line_reader::line line, environment& context) {
+  if (line.too_long) {
+    log_error("error: " + too_long(s));
+    return error_json(too_long(s));
+  }
+  try {
+    auto request = json_document::parse(std::move(line.text), "line");
+    if (request) return activate(action, request->root(), context).json;
+    log_error("error: " + request.error().message);
+    return error_json(request.error().message);
+  } catch (const std::bad_alloc&) {
+    log_error("error: no memory left for this request");
+    return error_json("no memory left for this request");
+  }
+}
+
+}  // namespace
+
+int serve_actionloop(const settings& s, const whisk_action& action) {
+  if (auto ready = action.initialize("main"); !ready) {
+    log_error("error: " + ready.error().message);
+    return 1;
+  }
+  if (std::getenv("__OW_WAIT_FOR_ACK") != nullptr && !write_all(answers, "{\"ok\":true}\n")) return 1;
+  line_reader lines(s.max_body);
+  environment context;
+  while (auto line = lines.next()) {
+    // The log is complete here: every line of it was written at once, and only then comes the answer.
+    if (!write_all(answers, answer_line(s, action, std::move(*line), context) + '\n')) {
+      log_error("error: cannot write to file descriptor 3, expected ActionLoop's pipe");
+      return 1;
+    }
+  }
+  return 0;
+}
+
+int run_native(const settings& s, const whisk_action& action, const char* parameters) {
+  const auto finish = [](const std::string& json) { return write_all(STDOUT_FILENO, json + '\n') ? 0 : 1; };
+  const auto failed = [&](const failure& f) {
+    log_error("error: " + f.message);
+    return finish(error_json(f.message));
+  };
+  std::string text;
+  if (parameters != nullptr) {
+    text = parameters;
+  } else {
+    // All of the input, not only a line: a person may pipe a formatted file.
+    line_reader lines(s.max_body);
+    while (auto line = lines.next()) {
+      if (line->too_long || text.size() + line->text.size() > s.max_body)
+        return failed({kind::body_too_large, too_long(s)});
+      text += line->text;
+      text += '\n';
+    }
+  }
+  if (auto ready = action.initialize("main"); !ready) return failed(ready.error());
+  auto value = json_document::parse(std::move(text), "parameters");
+  if (!value) return failed(value.error());
+  if (!value->root().IsObject())
+    return failed({kind::invalid_parameter, "The action did not receive a dictionary as an argument."});
+  auto result = action.run(value->root());
+  return result ? finish(*result) : failed(result.error());
+}
+
+}  // namespace serverless

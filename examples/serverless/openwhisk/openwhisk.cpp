@@ -1,0 +1,119 @@
+#include "openwhisk.hpp"
+
+#include "../http_server.hpp"
+
+#include <string>
+#include <utility>
+
+namespace serverless {
+
+namespace {
+
+// Tells the platform where one activation's log ends, on both streams.
+constexpr std::string_view end_of_activation = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX";
+
+class whisk_service {
+ public:
+  whisk_service(const settings& s, const whisk_action& action)
+      : action_(action), server_(s, [this](http_request& r) { return answer(r); },
+                                 [](const failure& f, std::string_view path) {
+                                   log_error("error: " + f.message);
+                                   if (path == "/run") mark_end();
+                                 }) {}
+
+  int run() {
+    // The platform sends /init as soon as the port answers, so the port comes first and the model with /init.
+    if (auto bound = server_.listen(); !bound) {
+      log_error("error: " + bound.error().message);
+      return 1;
+    }
+    server_.run();
+    return 0;
+  }
+
+ private:
+  static void mark_end() {
+    log_line(end_of_activation);
+    log_error(end_of_activation);
+  }
+
+  http_response answer(http_request& request) {
+    const bool init = request.path == "/init";
+    if (!init && request.path != "/run")
+      return refused({kind::not_found, "path: found " + shown(request.path) + ", expected /init or /run"});
+    if (request.method != "POST") {
+      http_response response =
+          refused({kind::method_not_allowed, "method: found " + shown(request.method) + ", expected POST"});
+      response.headers = "Allow: POST\r\n";
+      return response;
+    }
+    if (init) return initialize(request);
+    http_response response = activate(request);
+    mark_end();
+    return response;
+  }
+
+  http_response initialize(http_request& request) {
+    if (initialized_) return refused({kind::forbidden, "Cannot initialize the action more than once."});
+    auto body = json_document::parse(std::move(request.body), "body");
+    if (!body) return refused(body.error());
+    json_value& root = body->root();
+    const auto wrong = [](std::string_view field, const json_value& found, std::string_view expected) {
+      return refused({kind::invalid_parameter, std::string(field) + ": found " + std::string(type_name(found)) +
+                                                   ", expected " + std::string(expected)});
+    };
+    if (!root.IsObject()) return wrong("body", root, "an object");
+    std::string_view main = "main";
+    if (json_value* value = find(root, "value"); value != nullptr && !value->IsNull()) {
+      if (!value->IsObject()) return wrong("value", *value, "an object");
+      for (const std::string_view field : {"name", "main", "code"}) {
+        const json_value* text = find(*value, field);
+        if (text != nullptr && !text->IsNull() && !text->IsString())
+          return wrong("value." + std::string(field), *text, "a string");
+      }
+      if (const json_value* binary = find(*value, "binary");
+          binary != nullptr && !binary->IsNull() && !binary->IsBool())
+        return wrong("value.binary", *binary, "a boolean");
+      if (const auto given = text_member(*value, "main"); !given.empty()) main = given;
+      if (!text_member(*value, "code").empty()) log_line("code: not used, this image is the action");
+      if (json_value* env = find(*value, "env"); env != nullptr && !env->IsNull()) {
+        if (!env->IsObject()) return wrong("value.env", *env, "an object");
+        for (const auto& member : env->GetObject())
+          if (!environment::valid_name(text_of(member.name)))
+            return refused({kind::invalid_parameter, "value.env: found the name " + shown(text_of(member.name)) +
+                                                         ", expected one that can be an environment variable"});
+        variables_.clear();
+        for (const auto& member : env->GetObject())
+          variables_.set(std::string(text_of(member.name)), environment_text(member.value));
+      }
+    }
+    if (auto ready = action_.initialize(main); !ready) return refused(ready.error());
+    initialized_ = true;
+    return {.body = "{\"ok\":true}"};
+  }
+
+  http_response activate(http_request& request) {
+    if (!initialized_) return refused({kind::forbidden, "Cannot run an action that has not been initialized."});
+    auto body = json_document::parse(std::move(request.body), "body");
+    if (!body) return refused(body.error());
+    whisk_answer result = serverless::activate(action_, body->root(), context_);
+    return {.status = result.status, .body = std::move(result.json)};
+  }
+
+  static http_response refused(const failure& f) {
+    log_error("error: " + f.message);
+    return error_response(f);
+  }
+
+  whisk_action action_;
+  environment variables_;  // of /init, for good
+  environment context_;    // of one activation
+  bool initialized_ = false;
+  http_server server_;
+};
+
+}  // namespace
+
+int serve_openwhisk(const settings& s, const whisk_action& action) { return whisk_service(s, action).run(); }
+
+}  // namespace serverless
