@@ -142,11 +142,10 @@ def probabilities(net, images):
 
 
 def learning_rate(args, epoch):
-    """Rises over two epochs, stays, falls linearly to 0 over the last 40 %. epoch is fractional.
+    """Rises over two epochs, stays, falls linearly to 0 over the last args.fall epochs. epoch is fractional.
 
     The level part does not depend on args.epochs, so a run may be made longer or shorter while it lasts."""
-    fall = 0.4 * args.epochs
-    return args.lr * max(0.0, min(1.0, epoch / 2, (args.epochs - epoch) / fall))
+    return args.lr * max(0.0, min(1.0, epoch / 2, (args.epochs - epoch) / args.fall))
 
 
 def make_optimizer(net):
@@ -375,14 +374,17 @@ def main():
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--data", type=pathlib.Path, default="/usr/share/datasets/fashion-mnist", metavar="DIR",
                         help="folder of the four Fashion-MNIST files (default: %(default)s)")
-    common.add_argument("--threads", type=int, default=os.cpu_count(), help="default: all processors")
+    common.add_argument("--threads", type=int, default=os.cpu_count(),
+                        help="default: all processors; 1 is by far the fastest where other programs run too")
     common.add_argument("--checkpoint", type=pathlib.Path, default=cache / "mobilenet-cpp/fashion_mnist.pt",
                         metavar="FILE", help="written after every epoch (default: %(default)s)")
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("train", parents=[common], help="train, or go on training from the checkpoint")
     one.add_argument("--alpha", type=float, default=0.25, help="default: %(default)s")
     one.add_argument("--resolution", type=int, default=64, help="multiple of 32 (default: %(default)s)")
-    one.add_argument("--epochs", type=int, default=46, help="default: %(default)s")
+    one.add_argument("--epochs", type=int, default=34, help="default: %(default)s")
+    one.add_argument("--fall", type=int, default=6, metavar="EPOCHS",
+                     help="the last epochs, over which the learning rate falls to 0 (default: %(default)s)")
     one.add_argument("--lr", type=float, default=0.2, help="default: %(default)s")
     one.add_argument("--seed", type=int, default=1, help="default: %(default)s")
     for name, text in (("export", "write the checkpoint as a TensorFlow.js model"),
