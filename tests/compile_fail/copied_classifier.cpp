@@ -1,0 +1,5 @@
+// says: deleted
+#include <mobilenet/backends/reference.hpp>
+#include <mobilenet/classifier.hpp>
+
+auto copy(const mobilenet::classifier<mobilenet::reference>& one) { return one; }
