@@ -15,6 +15,7 @@
 #include <hwy/contrib/math/math-inl.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 
@@ -29,23 +30,23 @@ namespace simd_kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// One register tile: `rows` positions by `panels` panels of `lanes` channels. Ten accumulators and more keep
-// both FMA units of an AVX2 processor busy; what bounds them is the number of registers.
+// The register tile: up to tile_rows positions by tile_panels panels of tile_lanes channels. Ten sums and more
+// keep both FMA units of an AVX2 processor busy; what bounds them is the number of registers.
 #if HWY_TARGET <= HWY_AVX3  // 32 registers of 16 lanes
 inline constexpr simd_target compiled_for = simd_target::avx512;
-inline constexpr std::size_t tile_lanes = 16, tile_panels = 2, tile_rows = 14;
+inline constexpr std::size_t tile_rows = 12, tile_panels = 2, tile_lanes = 16;
 #elif HWY_TARGET == HWY_AVX2  // 16 registers of 8 lanes
 inline constexpr simd_target compiled_for = simd_target::avx2;
-inline constexpr std::size_t tile_lanes = 16, tile_panels = 1, tile_rows = 6;
+inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16;
 #elif HWY_TARGET == HWY_NEON  // 32 registers of 4 lanes
 inline constexpr simd_target compiled_for = simd_target::neon;
-inline constexpr std::size_t tile_lanes = 16, tile_panels = 1, tile_rows = 6;
+inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16;
 #elif HWY_TARGET == HWY_SSE4  // 16 registers of 4 lanes, no FMA: a product needs one more
 inline constexpr simd_target compiled_for = simd_target::sse4;
-inline constexpr std::size_t tile_lanes = 8, tile_panels = 1, tile_rows = 5;
+inline constexpr std::size_t tile_rows = 5, tile_panels = 1, tile_lanes = 8;
 #else
 inline constexpr simd_target compiled_for = simd_target::baseline;
-inline constexpr std::size_t tile_lanes = 8, tile_panels = 1, tile_rows = 1;
+inline constexpr std::size_t tile_rows = 1, tile_panels = 1, tile_lanes = 8;
 #endif
 
 // Registers for up to L lanes, L <= 16.
@@ -69,6 +70,17 @@ HWY_INLINE hn::Vec<D> clamp(D, hn::Vec<D> v, hn::Vec<D> low, hn::Vec<D> high) {
   return hn::Min(hn::Max(v, low), high);
 }
 
+// Float32 copies of `elements` kernel elements, a multiple of 8, from `first` on.
+inline void widen(const weights& w, std::size_t first, std::size_t elements, float* to) {
+  const tag<8> d;
+  if (!w.half) {
+    std::memcpy(to, static_cast<const float*>(w.kernel) + first, elements * sizeof(float));
+    return;
+  }
+  const auto* from = static_cast<const hwy::float16_t*>(w.kernel) + first;
+  for (std::size_t i = 0; i < elements; i += hn::MaxLanes(d)) hn::StoreU(load_weights(d, from + i), d, to + i);
+}
+
 // ---- tiles: sums over segments of contiguous input channels ----
 
 // What all tiles of a panel share. Position r's channel k of segment s is in[s * segment_stride + r * S + k];
@@ -81,19 +93,19 @@ struct tile_arguments {
   const W* w;
   std::size_t w_panel_stride;
   const float* bias;
+  std::size_t out_stride;  // from position to position: 16, or 8 where only 8 lanes are to be written
   std::size_t out_panel_stride;
   bounds limits;
 };
 
-// `count` tiles of R positions by P panels of L lanes; segments of K channels, positions S floats apart.
+// `count` tiles of R positions by P panels of L lanes; segments of K channels, input positions S floats apart.
 template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
-HWY_NOINLINE void tiles(const tile_arguments<W>& t, std::size_t count, const float* in, float* out,
-                        std::size_t out_stride) {
+HWY_NOINLINE void tiles(const tile_arguments<W>& t, std::size_t count, const float* in, float* out) {
   const tag<L> d;
   constexpr std::size_t N = hn::MaxLanes(d);
   constexpr std::size_t V = registers<L>;
   using vec = hn::Vec<decltype(d)>;
-  for (; count != 0; --count, in += R * S, out += R * out_stride) {
+  for (; count != 0; --count, in += R * S, out += R * t.out_stride) {
     vec sums[R][P * V];
     MOBILENET_UNROLL
     for (std::size_t v = 0; v < P * V; ++v) {
@@ -103,116 +115,142 @@ HWY_NOINLINE void tiles(const tile_arguments<W>& t, std::size_t count, const flo
     }
     const float* a = in;
     const W* w = t.w;
-    const auto multiply = [&](std::size_t channels) HWY_ATTR MOBILENET_ALWAYS_INLINE {
-#pragma GCC unroll 4
-      for (std::size_t k = 0; k < channels; ++k, w += 16) {
-        vec kernel[P * V];
+    const auto multiply_channel = [&](std::size_t k) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+      vec kernel[P * V];
+      MOBILENET_UNROLL
+      for (std::size_t v = 0; v < P * V; ++v) kernel[v] = load_weights(d, w + v / V * t.w_panel_stride + v % V * N);
+      MOBILENET_UNROLL
+      for (std::size_t r = 0; r < R; ++r) {
+        const vec value = hn::Set(d, a[r * S + k]);
         MOBILENET_UNROLL
-        for (std::size_t v = 0; v < P * V; ++v)
-          kernel[v] = load_weights(d, w + v / V * t.w_panel_stride + v % V * N);
-        MOBILENET_UNROLL
-        for (std::size_t r = 0; r < R; ++r) {
-          const vec value = hn::Set(d, a[r * S + k]);
-          MOBILENET_UNROLL
-          for (std::size_t v = 0; v < P * V; ++v) sums[r][v] = hn::MulAdd(kernel[v], value, sums[r][v]);
-        }
+        for (std::size_t v = 0; v < P * V; ++v) sums[r][v] = hn::MulAdd(kernel[v], value, sums[r][v]);
       }
+      w += 16;
     };
-    for (std::size_t s = 0; s < t.segments; ++s, a += t.segment_stride) multiply(K);
-    if (t.tail != 0) multiply(t.tail);
+    for (std::size_t s = 0; s < t.segments; ++s, a += t.segment_stride)
+#pragma GCC unroll 4
+      for (std::size_t k = 0; k < K; ++k) multiply_channel(k);
+    for (std::size_t k = 0; k < t.tail; ++k) multiply_channel(k);
+
     const vec low = hn::Set(d, t.limits.low);
     const vec high = hn::Set(d, t.limits.high);
     MOBILENET_UNROLL
     for (std::size_t r = 0; r < R; ++r) {
       MOBILENET_UNROLL
-      for (std::size_t v = 0; v < P * V; ++v)
-        hn::StoreU(clamp(d, sums[r][v], low, high), d,
-                   out + r * out_stride + v / V * t.out_panel_stride + v % V * N);
+      for (std::size_t v = 0; v < P * V; ++v) {
+        float* to = out + r * t.out_stride + v / V * t.out_panel_stride + v % V * N;
+        const vec value = clamp(d, sums[r][v], low, high);
+        if constexpr (N == 16) {
+          if (t.out_stride == 8) {
+            const tag<8> half;
+            hn::StoreU(hn::LowerHalf(half, value), half, to);
+            continue;
+          }
+        } else if constexpr (L == 16) {
+          if (v % V * N >= 8 && t.out_stride == 8) continue;
+        }
+        hn::StoreU(value, d, to);
+      }
     }
   }
 }
 
-// Calls tiles() for rows that are known at run time only.
-template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
-HWY_INLINE void tiles_of(std::size_t rows, const tile_arguments<W>& t, std::size_t count, const float* in, float* out,
-                         std::size_t out_stride) {
-  if (rows == R)
-    tiles<R, P, L, K, S>(t, count, in, out, out_stride);
-  else if constexpr (R > 1)
-    tiles_of<R - 1, P, L, K, S>(rows, t, count, in, out, out_stride);
+// The next smaller number of rows that even_tiles() may ask for: each down to half of tile_rows, then powers of 2.
+constexpr std::size_t next_rows(std::size_t rows) noexcept {
+  return rows > (tile_rows + 1) / 2 ? rows - 1 : std::bit_floor(rows - 1);
 }
 
-// Any number of positions, in tiles as equal as can be: 49 = 4 * 6 + 5 * 5, for a tile of one row would run
-// at a sixth of the speed.
+// Calls tiles() for a number of rows that is known at run time only.
+template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
+HWY_INLINE void tiles_of(std::size_t rows, const tile_arguments<W>& t, std::size_t count, const float* in, float* out) {
+  if (rows == R)
+    tiles<R, P, L, K, S>(t, count, in, out);
+  else if constexpr (R > 1)
+    tiles_of<next_rows(R), P, L, K, S>(rows, t, count, in, out);
+}
+
+// Any number of positions, in tiles as equal as can be, for a tile of one row would run at a sixth of the speed:
+// 49 = 4 * 6 + 5 * 5.
 template <std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
-HWY_INLINE void all_tiles(const tile_arguments<W>& t, std::size_t positions, const float* in, float* out,
-                          std::size_t out_stride) {
+HWY_NOINLINE void even_tiles(const tile_arguments<W>& t, std::size_t positions, const float* in, float* out) {
+  if (positions < (tile_rows + 1) / 2) {
+    for (std::size_t rows; positions != 0; positions -= rows, in += rows * S, out += rows * t.out_stride) {
+      rows = std::bit_floor(positions);
+      tiles_of<tile_rows, P, L, K, S>(rows, t, 1, in, out);
+    }
+    return;
+  }
   const std::size_t count = (positions + tile_rows - 1) / tile_rows;
   const std::size_t rows = positions / count;
   const std::size_t longer = positions % count;
-  if (longer != 0) tiles_of<tile_rows, P, L, K, S>(rows + 1, t, longer, in, out, out_stride);
+  if (longer != 0) tiles_of<tile_rows, P, L, K, S>(rows + 1, t, longer, in, out);
   const std::size_t done = longer * (rows + 1);
-  tiles_of<tile_rows, P, L, K, S>(rows, t, count - longer, in + done * S, out + done * out_stride, out_stride);
+  tiles_of<tile_rows, P, L, K, S>(rows, t, count - longer, in + done * S, out + done * t.out_stride);
+}
+
+// The same for many positions and rarer shapes: full tiles, the last of which computes some positions again.
+template <std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
+HWY_NOINLINE void overlapping_tiles(const tile_arguments<W>& t, std::size_t positions, const float* in, float* out) {
+  if (positions < tile_rows) return tiles<1, P, L, K, S>(t, positions, in, out);
+  tiles<tile_rows, P, L, K, S>(t, positions / tile_rows, in, out);
+  const std::size_t last = positions - tile_rows;
+  if (positions % tile_rows != 0) tiles<tile_rows, P, L, K, S>(t, 1, in + last * S, out + last * t.out_stride);
 }
 
 // ---- pointwise ----
 
-template <std::size_t S, class W>
+template <class W>
 void pointwise_panels(const pointwise_arguments& p) {
-  const W* kernel = static_cast<const W*>(p.w.kernel);
-  const std::size_t out_width = block_width(p.out_channels);
   const std::size_t panel_elements = p.in_channels * 16;
-  tile_arguments<W> t{p.in_block_stride, p.in_channels / S, p.in_channels % S, nullptr, panel_elements, nullptr,
-                      p.out_block_stride, p.clamp};
   for (std::size_t panel = p.first_panel; panel < p.end_panel;) {
-    t.w = kernel + panel * panel_elements;
-    t.bias = p.w.bias + panel * 16;
+    tile_arguments<W> t{p.in_block_stride,
+                        p.in_channels / 16,
+                        p.in_channels % 16,
+                        static_cast<const W*>(p.w.kernel) + panel * panel_elements,
+                        panel_elements,
+                        p.w.bias + panel * 16,
+                        block_width(p.out_channels),
+                        p.out_block_stride,
+                        p.clamp};
     float* out = p.out + panel * p.out_block_stride;
-    const std::size_t channels = p.out_channels - panel * 16;
-    if (tile_panels == 2 && panel + 1 < p.end_panel && channels > 24) {
-      all_tiles<tile_panels, 16, S, S>(t, p.positions, p.in, out, out_width);
-      panel += 2;
-      continue;
+    if (tile_panels == 1 || p.end_panel - panel >= tile_panels) {
+      even_tiles<tile_panels, tile_lanes, 16, 16>(t, p.positions, p.in, out);
+      panel += tile_panels;
+    } else {
+      overlapping_tiles<1, tile_lanes, 16, 16>(t, p.positions, p.in, out);
+      ++panel;
     }
-    ++panel;
-    if constexpr (tile_lanes == 16) {
-      if (channels > 8) {
-        all_tiles<1, 16, S, S>(t, p.positions, p.in, out, out_width);
-        continue;
-      }
-    }
-    all_tiles<1, 8, S, S>(t, p.positions, p.in, out, out_width);
-    if (out_width == 8) continue;
-    if (channels > 8) {
+    if (tile_lanes == 8 && p.out_channels > 8) {
       t.w += 8;
       t.bias += 8;
-      all_tiles<1, 8, S, S>(t, p.positions, p.in, out + 8, out_width);
-    } else {
-      for (std::size_t i = 0; i < p.positions; ++i) std::memset(out + i * 16 + 8, 0, 8 * sizeof(float));
+      even_tiles<1, tile_lanes, 16, 16>(t, p.positions, p.in, out + 8);
+    }
+  }
+}
+
+// From a block of 8 channels or fewer.
+inline void pointwise_narrow(const pointwise_arguments& p) {
+  alignas(64) float widened[8 * 16];
+  const std::size_t out_stride = block_width(p.out_channels);
+  for (std::size_t panel = p.first_panel; panel < p.end_panel; ++panel) {
+    widen(p.w, panel * p.in_channels * 16, p.in_channels * 16, widened);
+    for (std::size_t lane = 0; lane < out_stride; lane += tile_lanes) {
+      const tile_arguments<float> t{
+          0,          p.in_channels / 8,  p.in_channels % 8, widened + lane, 0, p.w.bias + panel * 16 + lane,
+          out_stride, p.out_block_stride, p.clamp};
+      overlapping_tiles<1, tile_lanes, 8, 8>(t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
     }
   }
 }
 
 inline void pointwise(const pointwise_arguments& p) noexcept {
-  const bool narrow = block_width(p.in_channels) == 8;
-  if (p.w.half)
-    narrow ? pointwise_panels<8, hwy::float16_t>(p) : pointwise_panels<16, hwy::float16_t>(p);
+  if (block_width(p.in_channels) == 8)
+    pointwise_narrow(p);
   else
-    narrow ? pointwise_panels<8, float>(p) : pointwise_panels<16, float>(p);
+    p.w.half ? pointwise_panels<hwy::float16_t>(p) : pointwise_panels<float>(p);
 }
 
 // ---- depthwise ----
-
-// float32 copies of `elements` kernel elements.
-template <class W>
-inline void widen(const W* from, std::size_t elements, float* to) {
-  const tag<8> d;
-  for (std::size_t i = 0; i < elements; i += hn::MaxLanes(d)) hn::StoreU(load_weights(d, from + i), d, to + i);
-}
-inline void widen(const weights& w, std::size_t first, std::size_t elements, float* to) {
-  w.half ? widen(static_cast<const hwy::float16_t*>(w.kernel) + first, elements, to)
-         : widen(static_cast<const float*>(w.kernel) + first, elements, to);
-}
 
 // C output columns of one output row, L lanes of a block: 3x3, any rows of the window that lie inside the input.
 // A window may reach one column past either edge of the input; `before` and `after` say whether this one does.
@@ -339,35 +377,58 @@ inline void depthwise(const depthwise_arguments& p) noexcept {
 // ---- convolution that reads NHWC ----
 
 // Output columns [first, end) of one output row, one position at a time.
-template <class W>
-void convolution_columns(const convolution_arguments& p, std::size_t panel, std::size_t y, std::size_t first,
-                         std::size_t end, std::size_t lanes, float* out, std::size_t width) {
+inline void convolution_columns(const convolution_arguments& p, std::size_t panel, std::size_t y, std::size_t first,
+                                std::size_t end, std::size_t lanes, float* out, std::size_t width) {
   const tag<8> d;
   constexpr std::size_t N = hn::MaxLanes(d);
-  const W* kernel = static_cast<const W*>(p.w.kernel) + panel * p.kernel_height * p.kernel_width * p.in_channels * 16;
   for (std::size_t x = first; x < end; ++x)
     for (std::size_t lane = 0; lane < lanes; lane += N) {
       auto sum = hn::LoadU(d, p.w.bias + panel * 16 + lane);
-      const W* w = kernel + lane;
+      std::size_t element = panel * p.kernel_height * p.kernel_width * p.in_channels;
       for (std::size_t i = 0; i < p.kernel_height; ++i)
-        for (std::size_t j = 0; j < p.kernel_width; ++j, w += p.in_channels * 16) {
+        for (std::size_t j = 0; j < p.kernel_width; ++j, element += p.in_channels) {
+          // Unsigned: positions above or left of the input wrap to huge numbers and are outside too.
           const std::size_t in_y = y * p.stride + i - p.top;
           const std::size_t in_x = x * p.stride + j - p.left;
           if (in_y >= p.in_height || in_x >= p.in_width) continue;
           const float* in = p.in + (in_y * p.in_width + in_x) * p.in_channels;
-          for (std::size_t c = 0; c < p.in_channels; ++c)
-            sum = hn::MulAdd(load_weights(d, w + c * 16), hn::Set(d, in[c]), sum);
+          for (std::size_t c = 0; c < p.in_channels; ++c) {
+            alignas(64) float w[8];
+            widen(p.w, (element + c) * 16 + lane, 8, w);
+            sum = hn::MulAdd(hn::Load(d, w), hn::Set(d, in[c]), sum);
+          }
         }
       hn::StoreU(clamp(d, sum, hn::Set(d, p.clamp.low), hn::Set(d, p.clamp.high)), d, out + x * width + lane);
     }
 }
 
-template <class W>
-void convolution_rows(const convolution_arguments& p) {
+// The first layer: 3x3, stride 2, on 3 channels. A window is nine contiguous floats of each of three input rows,
+// and those of neighbouring positions begin six floats apart, so the tiles of the pointwise kernel do it.
+// Output columns [first, end) of row y; window rows [first_row, end_row) lie inside the input.
+template <std::size_t P, std::size_t L>
+void rgb_columns(const convolution_arguments& p, std::size_t panel, std::size_t lane, std::size_t y, std::size_t first,
+                 std::size_t end, std::size_t first_row, std::size_t end_row) {
+  alignas(64) float widened[P * 27 * 16];
+  widen(p.w, panel * 27 * 16, P * 27 * 16, widened);
   const std::size_t width = block_width(p.out_channels);
-  const std::size_t window = p.kernel_height * p.kernel_width * p.in_channels;
-  // The first layer: nine contiguous floats of each of three input rows, output positions six floats apart.
+  const tile_arguments<float> t{p.in_width * 3,
+                                end_row - first_row,
+                                0,
+                                widened + first_row * 9 * 16 + lane,
+                                27 * 16,
+                                p.w.bias + panel * 16 + lane,
+                                width,
+                                p.out_height * p.out_width * width,
+                                p.clamp};
+  overlapping_tiles<P, L, 9, 6>(t, end - first,
+                                p.in + ((y * 2 + first_row - p.top) * p.in_width + first * 2 - p.left) * 3,
+                                p.out + ((panel * p.out_height + y) * p.out_width + first) * width + lane);
+}
+
+inline void convolution(const convolution_arguments& p) noexcept {
+  const std::size_t width = block_width(p.out_channels);
   const bool rgb = p.kernel_height == 3 && p.kernel_width == 3 && p.in_channels == 3 && p.stride == 2;
+  // The output columns whose windows lie inside the input from left to right.
   const std::size_t first = std::min(p.out_width, (p.left + p.stride - 1) / p.stride);
   const std::size_t inside = p.in_width + p.left < p.kernel_width
                                  ? 0
@@ -382,42 +443,26 @@ void convolution_rows(const convolution_arguments& p) {
     const std::size_t begin = tiled ? first : 0;
     const std::size_t end = tiled ? inside : 0;
     for (std::size_t panel = 0; panel * 16 < p.out_channels;) {
-      float* out = p.out + (panel * p.out_height + y) * p.out_width * width;
-      const std::size_t out_panel_stride = p.out_height * p.out_width * width;
       const std::size_t channels = p.out_channels - panel * 16;
       const std::size_t together = tile_panels == 2 && channels > 24 ? 2 : 1;
-      if (tiled) {
-        const W* kernel = static_cast<const W*>(p.w.kernel) + (panel * window + first_row * 9) * 16;
-        tile_arguments<W> t{p.in_width * 3, end_row - first_row,  0, kernel, window * 16, p.w.bias + panel * 16,
-                            out_panel_stride, p.clamp};
-        const float* in = p.in + ((y * 2 + first_row - p.top) * p.in_width + begin * 2 - p.left) * 3;
-        float* to = out + begin * width;
-        if (together == 2) {
-          all_tiles<tile_panels, 16, 9, 6>(t, end - begin, in, to, width);
-        } else if (tile_lanes == 16 && channels > 8) {
-          if constexpr (tile_lanes == 16) all_tiles<1, 16, 9, 6>(t, end - begin, in, to, width);
-        } else {
-          all_tiles<1, 8, 9, 6>(t, end - begin, in, to, width);
-          if (channels > 8) {
-            t.w += 8;
-            t.bias += 8;
-            all_tiles<1, 8, 9, 6>(t, end - begin, in, to + 8, width);
-          }
-        }
+      if (tiled && together == 2) {
+        rgb_columns<tile_panels, 16>(p, panel, 0, y, begin, end, first_row, end_row);
+      } else if (tiled && tile_lanes == 16 && channels > 8) {
+        rgb_columns<1, tile_lanes>(p, panel, 0, y, begin, end, first_row, end_row);
+      } else if (tiled) {
+        rgb_columns<1, 8>(p, panel, 0, y, begin, end, first_row, end_row);
+        if (channels > 8) rgb_columns<1, 8>(p, panel, 8, y, begin, end, first_row, end_row);
       }
-      for (std::size_t i = 0; i < together; ++i, ++panel, out += out_panel_stride) {
+      for (std::size_t i = 0; i < together; ++i, ++panel) {
+        float* out = p.out + (panel * p.out_height + y) * p.out_width * width;
         const std::size_t lanes = p.out_channels - panel * 16 > 8 ? 16 : 8;
-        convolution_columns<W>(p, panel, y, 0, begin, lanes, out, width);
-        convolution_columns<W>(p, panel, y, end, p.out_width, lanes, out, width);
+        convolution_columns(p, panel, y, 0, begin, lanes, out, width);
+        convolution_columns(p, panel, y, end, p.out_width, lanes, out, width);
         if (lanes < width)
           for (std::size_t x = 0; x < p.out_width; ++x) std::memset(out + x * 16 + 8, 0, 8 * sizeof(float));
       }
     }
   }
-}
-
-inline void convolution(const convolution_arguments& p) noexcept {
-  p.w.half ? convolution_rows<hwy::float16_t>(p) : convolution_rows<float>(p);
 }
 
 // ---- the end of the network ----
