@@ -252,86 +252,105 @@ inline void pointwise(const pointwise_arguments& p) noexcept {
 
 // ---- depthwise ----
 
-// C output columns of one output row, L lanes of a block: 3x3, any rows of the window that lie inside the input.
-// A window may reach one column past either edge of the input; `before` and `after` say whether this one does.
-template <std::size_t C, std::size_t Stride, std::size_t L>
-HWY_INLINE void depthwise_columns(const float* row, std::size_t row_stride, std::size_t width, bool before, bool after,
-                                  const float* kernel, std::size_t kernel_rows, const float* bias, bounds limits,
-                                  float* out) {
+// One output row of one block of channels, 3x3: what all its tiles share.
+struct depthwise_row {
+  const float* in[3];  // the input rows under the window that exist
+  std::size_t rows;    // how many do
+  const float* kernel;  // the first of those rows' weights
+  const float* bias;
+  std::size_t in_width, left;
+  std::size_t width, lanes;  // of a position; to compute
+  float* out;
+  bounds limits;
+};
+
+// `count` tiles of C output columns from column x on. A window may reach one column past either edge of the
+// input, where zeros are read instead.
+template <std::size_t C, std::size_t Stride>
+HWY_NOINLINE void depthwise_tiles(const depthwise_row& row, std::size_t count, std::size_t x) {
   alignas(64) static constexpr float zeros[16] = {};
-  const tag<L> d;
+  const tag<16> d;  // one register: 16 lanes, or a part of them
   using vec = hn::Vec<decltype(d)>;
   constexpr std::size_t columns = (C - 1) * Stride + 3;
-  vec sums[C];
-  MOBILENET_UNROLL
-  for (std::size_t c = 0; c < C; ++c) sums[c] = hn::LoadU(d, bias);
-  for (; kernel_rows != 0; --kernel_rows, row += row_stride, kernel += 3 * 16) {
-    vec w[3];
-    MOBILENET_UNROLL
-    for (std::size_t j = 0; j < 3; ++j) w[j] = hn::LoadU(d, kernel + j * 16);
-    MOBILENET_UNROLL
-    for (std::size_t x = 0; x < columns; ++x) {
-      const float* from = row + x * width;
-      if (x == 0) from = before ? zeros : from;
-      if (x == columns - 1) from = after ? zeros : from;
-      const vec value = hn::LoadU(d, from);
+  const vec low = hn::Set(d, row.limits.low);
+  const vec high = hn::Set(d, row.limits.high);
+  for (; count != 0; --count, x += C) {
+    const bool before = x * Stride < row.left;
+    const bool after = x * Stride + columns > row.in_width + row.left;
+    // Signed: the first column may lie before the input.
+    const std::ptrdiff_t first = static_cast<std::ptrdiff_t>((x * Stride - row.left) * row.width);
+    for (std::size_t lane = 0; lane < row.lanes; lane += hn::MaxLanes(d)) {
+      vec sums[C];
       MOBILENET_UNROLL
-      for (std::size_t j = 0; j < 3; ++j)
-        if (x >= j && (x - j) % Stride == 0 && (x - j) / Stride < C)
-          sums[(x - j) / Stride] = hn::MulAdd(value, w[j], sums[(x - j) / Stride]);
+      for (std::size_t c = 0; c < C; ++c) sums[c] = hn::LoadU(d, row.bias + lane);
+      const float* kernel = row.kernel + lane;
+      for (std::size_t i = 0; i < row.rows; ++i, kernel += 3 * 16) {
+        const float* in = row.in[i] + first + lane;
+        vec w[3];
+        MOBILENET_UNROLL
+        for (std::size_t j = 0; j < 3; ++j) w[j] = hn::LoadU(d, kernel + j * 16);
+        MOBILENET_UNROLL
+        for (std::size_t column = 0; column < columns; ++column) {
+          const float* from = in + column * row.width;
+          if (column == 0) from = before ? zeros : from;
+          if (column == columns - 1) from = after ? zeros : from;
+          const vec value = hn::LoadU(d, from);
+          MOBILENET_UNROLL
+          for (std::size_t j = 0; j < 3; ++j)
+            if (column >= j && (column - j) % Stride == 0 && (column - j) / Stride < C)
+              sums[(column - j) / Stride] = hn::MulAdd(value, w[j], sums[(column - j) / Stride]);
+        }
+      }
+      float* out = row.out + x * row.width + lane;
+      MOBILENET_UNROLL
+      for (std::size_t c = 0; c < C; ++c) hn::StoreU(clamp(d, sums[c], low, high), d, out + c * row.width);
     }
   }
-  const vec low = hn::Set(d, limits.low);
-  const vec high = hn::Set(d, limits.high);
-  MOBILENET_UNROLL
-  for (std::size_t c = 0; c < C; ++c) hn::StoreU(clamp(d, sums[c], low, high), d, out + c * width);
 }
 
-template <std::size_t C, std::size_t Stride, std::size_t L>
-HWY_INLINE void depthwise_columns_of(std::size_t columns, const float* row, std::size_t row_stride, std::size_t width,
-                                     bool before, bool after, const float* kernel, std::size_t kernel_rows,
-                                     const float* bias, bounds limits, float* out) {
+template <std::size_t C, std::size_t Stride>
+HWY_INLINE void depthwise_tiles_of(std::size_t columns, const depthwise_row& row, std::size_t count, std::size_t x) {
   if (columns == C)
-    depthwise_columns<C, Stride, L>(row, row_stride, width, before, after, kernel, kernel_rows, bias, limits, out);
+    depthwise_tiles<C, Stride>(row, count, x);
   else if constexpr (C > 1)
-    depthwise_columns_of<C - 1, Stride, L>(columns, row, row_stride, width, before, after, kernel, kernel_rows, bias,
-                                           limits, out);
+    depthwise_tiles_of<C - 1, Stride>(columns, row, count, x);
 }
 
 template <std::size_t Stride>
 void depthwise_3x3(const depthwise_arguments& p) {
-  constexpr std::size_t L = hn::MaxLanes(tag<16>());  // one register at a time
   constexpr std::size_t max_columns = 7;
   const std::size_t width = block_width(p.channels);
   const std::size_t tile_count = (p.out_width + max_columns - 1) / max_columns;
+  const std::size_t columns = p.out_width / tile_count;
+  const std::size_t wider = p.out_width % tile_count;  // so many tiles have one column more
   for (std::size_t block = 0; block * 16 < p.channels; ++block) {
-    const std::size_t lanes = p.channels - block * 16 > 8 ? 16 : 8;
     alignas(64) float kernel[9 * 16];
     widen(p.w, block * 9 * 16, 9 * 16, kernel);
-    const float* in = p.in + block * p.in_height * p.in_width * width;
-    float* out = p.out + block * p.out_block_stride;
-    for (std::size_t y = p.first_row; y < p.end_row; ++y, out += p.out_width * width) {
-      // Signed: a window may begin above or to the left of the input.
-      const auto top = static_cast<std::ptrdiff_t>(y * Stride) - static_cast<std::ptrdiff_t>(p.top);
-      const std::ptrdiff_t first = std::max<std::ptrdiff_t>(-top, 0);
-      const std::ptrdiff_t end = std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(p.in_height) - top, 3);
-      const std::size_t rows = end > first ? static_cast<std::size_t>(end - first) : 0;
-      const float* row = rows == 0 ? in : in + static_cast<std::size_t>(top + first) * p.in_width * width;
-      const float* taps = rows == 0 ? kernel : kernel + first * 3 * 16;
-      std::size_t x = 0;
-      for (std::size_t tile = 0; tile < tile_count; ++tile) {
-        const std::size_t columns = p.out_width / tile_count + (tile < p.out_width % tile_count ? 1 : 0);
-        const std::ptrdiff_t left = static_cast<std::ptrdiff_t>(x * Stride) - static_cast<std::ptrdiff_t>(p.left);
-        const bool after = left + static_cast<std::ptrdiff_t>((columns - 1) * Stride + 3) >
-                           static_cast<std::ptrdiff_t>(p.in_width);
-        for (std::size_t lane = 0; lane < lanes; lane += L)
-          depthwise_columns_of<max_columns, Stride, L>(
-              columns, row + left * static_cast<std::ptrdiff_t>(width) + lane, p.in_width * width, width, left < 0,
-              after, taps + lane, rows, p.w.bias + block * 16 + lane, p.clamp, out + x * width + lane);
-        if (lanes < width)
-          for (std::size_t c = 0; c < columns; ++c) std::memset(out + (x + c) * 16 + 8, 0, 8 * sizeof(float));
-        x += columns;
+    const float* in = p.in + block * p.in_rows * p.in_width * width;
+    depthwise_row row{};
+    row.bias = p.w.bias + block * 16;
+    row.in_width = p.in_width;
+    row.left = p.left;
+    row.width = width;
+    row.lanes = p.channels - block * 16 > 8 ? 16 : 8;
+    row.out = p.out + block * p.out_block_stride;
+    row.limits = p.clamp;
+    for (std::size_t y = p.first_row; y < p.end_row; ++y, row.out += p.out_width * width) {
+      row.rows = 0;
+      for (std::size_t i = 3; i-- > 0;) {
+        // Unsigned: rows above the input wrap to huge numbers and are outside too.
+        const std::size_t in_y = y * Stride + i - p.top;
+        if (in_y >= p.in_height) continue;
+        row.in[2] = row.in[1];
+        row.in[1] = row.in[0];
+        row.in[0] = in + in_y % p.in_rows * p.in_width * width;
+        row.kernel = kernel + i * 3 * 16;
+        ++row.rows;
       }
+      if (wider != 0) depthwise_tiles_of<max_columns, Stride>(columns + 1, row, wider, 0);
+      depthwise_tiles_of<max_columns, Stride>(columns, row, tile_count - wider, wider * (columns + 1));
+      if (row.lanes < width)
+        for (std::size_t x = 0; x < p.out_width; ++x) std::memset(row.out + x * 16 + 8, 0, 8 * sizeof(float));
     }
   }
 }
@@ -355,7 +374,7 @@ inline void depthwise_any(const depthwise_arguments& p) {
               if (in_y >= p.in_height || in_x >= p.in_width) continue;
               alignas(64) float w[8];
               widen(p.w, (block * window + i * p.kernel_width + j) * 16 + lane, 8, w);
-              const float* in = p.in + ((block * p.in_height + in_y) * p.in_width + in_x) * width + lane;
+              const float* in = p.in + ((block * p.in_rows + in_y % p.in_rows) * p.in_width + in_x) * width + lane;
               sum = hn::MulAdd(hn::LoadU(d, in), hn::LoadU(d, w), sum);
             }
           hn::StoreU(clamp(d, sum, hn::Set(d, p.clamp.low), hn::Set(d, p.clamp.high)), d,
