@@ -359,9 +359,7 @@ void http_server::run() {
     s.signals.add(number, ignored);
   }
   s.signals.async_wait([&s](error_code ec, int) {
-    if (ec) return;
-    log_line("signal: finishing what has begun");
-    s.drain();
+    if (!ec) s.drain();
   });
   s.accept();
   for (;;) {
