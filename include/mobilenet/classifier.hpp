@@ -17,8 +17,8 @@ MOBILENET_NAMESPACE_BEGIN
 
 /// Everything a classifier can be told.
 struct classifier_options {
-  open_options open;
-  run_options run;
+  open_options open = {};  // with an initializer, or -Wextra warns whoever writes only {.run = ...}
+  run_options run = {};
 };
 
 /// Classifies images with one packed model on back end B. Owns mapping, layers and buffers in this order, so

@@ -1,0 +1,20 @@
+// What `mobilenet inspect` does.
+#pragma once
+
+#include <mobilenet/error.hpp>
+
+#include <string>
+
+namespace mobilenet::tools {
+
+struct inspect_options {
+  std::string model;
+  bool verify = false;  ///< compare all checksums and replay the self-test on every back end
+};
+
+/// Prints what a packed model holds on standard output.
+/// errors   those of packed_model::open; with verify checksum_mismatch, or backend_failure where a back end's
+///          answer to the self-test is not the recorded one; standard output cannot be written
+result<void> inspect(const inspect_options& options);
+
+}  // namespace mobilenet::tools
