@@ -27,6 +27,7 @@ struct prediction {
 /// output   what network::run gives for this model: the outputs before model.first_class() are not ranked
 inline std::vector<prediction> top_k(const packed_model& model, std::span<const float> output, std::size_t k) {
   std::vector<prediction> best;
+  if (output.size() <= model.first_class()) return best;
   const std::size_t count = std::min<std::size_t>(model.class_count(), output.size() - model.first_class());
   const auto ranks_before = [](float a, float b) { return a > b || (std::isnan(b) && !std::isnan(a)); };
   k = std::min(k, count);

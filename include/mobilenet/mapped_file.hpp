@@ -46,7 +46,8 @@ class mapped_file {
 
   /// errors   io_error: the file cannot be opened or mapped, is no regular file, or is empty
   static result<mapped_file> open(const std::string& path, page_in when = page_in::on_demand) {
-    const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    // O_NONBLOCK: a pipe that nobody writes to would block here for ever, before it can be refused.
+    const descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (file.number < 0) return failure(path, "cannot open");
     struct stat status {};
     if (::fstat(file.number, &status) != 0) return failure(path, "cannot read its status");

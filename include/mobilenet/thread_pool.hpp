@@ -71,10 +71,15 @@ class thread_pool {
  public:
   thread_pool() = default;
 
-  /// threads  the caller's included; 0 asks for usable_processors()
-  /// errors   out_of_memory: the system would not give another thread
+  static constexpr unsigned most_threads = 1024;
+
+  /// threads  the caller's included, at most most_threads; 0 asks for usable_processors()
+  /// errors   invalid_argument: too many; out_of_memory: the system would not give another thread
   static result<thread_pool> create(unsigned threads) {
-    if (threads == 0) threads = usable_processors();
+    if (threads == 0) threads = std::min(usable_processors(), most_threads);
+    if (threads > most_threads)
+      return error{errc::invalid_argument, "thread pool: threads is " + std::to_string(threads) +
+                                               ", expected at most " + std::to_string(most_threads)};
     thread_pool pool;
     if (threads == 1) return pool;
     pool.shared_.reset(new (std::nothrow) shared_state);
