@@ -42,9 +42,13 @@ install_missing() {
     as_root=(sudo)
   fi
   say "installing ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq || echo "apt-get update failed; trying with the package lists that are there" >&2
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" \
-    || fail "apt-get could not install: ${missing[*]}"
+  mkdir -p $build
+  {
+    "${as_root[@]}" apt-get update -q || echo "apt-get update failed; trying with the package lists that are there"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -q -y --no-install-recommends "${missing[@]}"
+  } > $build/apt.log 2>&1 || fail "apt-get could not install them; $build/apt.log ends with:
+$(tail -n 5 $build/apt.log)"
 }
 
 # build_all ON|OFF: with or without tests, benchmarks and examples
