@@ -1,6 +1,7 @@
 // Real models on real photos: the same probabilities as TensorFlow.js itself, on every back end.
 // The golden data is the folder that MOBILENET_TEST_DATA names; it is not part of the project.
 #include "support/backends.hpp"
+#include "support/files.hpp"
 
 #include <mobilenet/classifier.hpp>
 #include <mobilenet/decode_image.hpp>
@@ -13,9 +14,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <numeric>
 #include <string>
@@ -25,14 +24,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace mobilenet;
-
-std::vector<std::byte> read_file(const fs::path& path) {
-  std::vector<std::byte> bytes(fs::file_size(path));
-  std::ifstream file(path, std::ios::binary);
-  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-  REQUIRE(file);
-  return bytes;
-}
 
 // Converted once for all back ends: models are large, and this file has one test a back end.
 const std::vector<std::byte>& converted(const fs::path& folder) {
@@ -62,12 +53,8 @@ bool worth_running(const std::string& model, const std::string& image) {
 }
 
 TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_TEST_BACKENDS) {
-  const char* data = std::getenv("MOBILENET_TEST_DATA");
-  if (data == nullptr) {
-    MESSAGE("skipped: MOBILENET_TEST_DATA is not set");
-    return;
-  }
-  const fs::path root = data;
+  const fs::path root = support::test_data();
+  if (root.empty()) return;
   std::size_t compared = 0;
   for (const std::string model_name : {"mobilenet_v1_0.25_224", "mobilenet_v1_0.75_224", "mobilenet_v1_1.00_224_qat"}) {
     const auto& bytes = converted(root / "models" / model_name);
@@ -76,10 +63,10 @@ TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_
       const std::string image_name = entry.path().stem().string();
       if (!worth_running<B>(model_name, image_name)) continue;
       INFO(model_name << ", " << image_name);
-      const auto expected_bytes = read_file(root / "reference" / model_name / (image_name + ".f32"));
+      const auto expected_bytes = support::read_file((root / "reference" / model_name / (image_name + ".f32")).string());
       const std::span expected(reinterpret_cast<const float*>(expected_bytes.data()),
                                expected_bytes.size() / sizeof(float));
-      const auto output = c.run(decode_image(read_file(entry.path())).value()).value();
+      const auto output = c.run(decode_image(support::read_file(entry.path().string())).value()).value();
       REQUIRE(output.size() == expected.size());
       float worst = 0.0f;
       for (std::size_t i = 0; i < output.size(); ++i) {
