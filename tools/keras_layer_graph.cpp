@@ -183,14 +183,15 @@ result<std::vector<node>> functional_chain(std::vector<node> nodes, const json_v
     if (inputs != expected)
       return layer_error(layer, "it has " + std::to_string(inputs) + (inputs == 1 ? " input" : " inputs") +
                                     ", expected " + (expected == 0 ? "none, as the first layer" : "1"));
+  }
+  for (const std::size_t i : *order)
     if (graph->followers(i).size() > 1) {
       const std::size_t first = graph->followers(i)[0];
       const std::size_t second = graph->followers(i)[1];
       return layer_error(nodes[second].layer.id, "not part of MobileNet v1: it branches off after layer '" +
-                                                     printable(layer.name) + "', where layer '" +
+                                                     printable(nodes[i].layer.id.name) + "', where layer '" +
                                                      printable(nodes[first].layer.id.name) + "' follows already");
     }
-  }
 
   // One input each and no branch: the order is the chain. What comes after the output is not asked for.
   std::size_t length = order->size();

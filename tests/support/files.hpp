@@ -43,7 +43,7 @@ inline std::vector<std::byte> read_file(const std::string& path) {
 inline void write_file(const std::string& path, std::span<const std::byte> bytes) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
   REQUIRE_MESSAGE(file != nullptr, path);
-  REQUIRE(std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size());
+  if (!bytes.empty()) REQUIRE(std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size());
   REQUIRE(std::fclose(file) == 0);
 }
 inline void write_file(const std::string& path, std::string_view text) {

@@ -1,0 +1,662 @@
+// TensorFlow.js models to packed models: what comes out, and each way in which a model can be refused.
+#include "support/files.hpp"
+#include "support/synthetic_model.hpp"
+
+#include <convert.hpp>
+#include <packed_model_writer.hpp>
+
+#include <mobilenet/backends/reference.hpp>
+#include <mobilenet/network.hpp>
+#include <mobilenet/packed_model.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace mobilenet;
+using test::make_synthetic_model;
+using test::synthetic_model;
+using test::synthetic_options;
+using tools::model_source;
+using topology = synthetic_options::topology;
+using head = synthetic_options::head;
+namespace fs = std::filesystem;
+
+constexpr float infinity = std::numeric_limits<float>::infinity();
+
+synthetic_options small() {
+  synthetic_options o;
+  o.resolution = 16;
+  o.classes = 3;
+  o.blocks = 2;
+  return o;
+}
+
+result<model_source> read_folder(const std::string& folder) {
+  tools::conversion_report report;
+  tools::convert_options options;
+  options.input = folder;
+  return tools::read_model(options, report);
+}
+
+model_source read(const synthetic_model& model) {
+  const support::temporary_folder folder;
+  model.write_to(folder.path());
+  return read_folder(folder.path()).value();
+}
+
+// Shards of a model in a folder, for one model.json after the other.
+struct model_folder {
+  support::temporary_folder folder;
+
+  result<model_source> read_json(std::string_view json) const {
+    support::write_file(folder / "model.json", json);
+    return read_folder(folder.path());
+  }
+  std::string failure(std::string_view json) const {
+    const auto made = read_json(json);
+    if (made) return "(no error)";
+    std::string message = made.error().message;
+    for (std::size_t at; (at = message.find(folder.path() + "/")) != std::string::npos;)
+      message.erase(at, folder.path().size() + 1);
+    return message;
+  }
+};
+
+using edits = std::vector<std::pair<std::string, std::string>>;
+
+std::string edited(std::string json, const edits& changes) {
+  for (const auto& [from, to] : changes) {
+    const std::size_t at = json.find(from);
+    REQUIRE_MESSAGE(at != std::string::npos, from);
+    json.replace(at, from.size(), to);
+  }
+  return json;
+}
+
+/// A Sequential model on images of 4x4 pixels, written by hand.
+class hand_made {
+ public:
+  hand_made& layer(const std::string& class_name, const std::string& name, const std::string& config = {}) {
+    const std::string input = layers_.empty() ? R"("batch_input_shape":[null,4,4,3],)" : "";
+    layers_ += (layers_.empty() ? "" : ",") + std::string(R"({"class_name":")") + class_name + R"(","config":{)" + input +
+               config + (config.empty() ? "" : ",") + R"("name":")" + name + "\"}}";
+    return *this;
+  }
+  hand_made& weight(const std::string& name, const std::string& shape, const std::vector<float>& values) {
+    weights_ += (weights_.empty() ? "" : ",") + std::string(R"({"name":")") + name + R"(","shape":)" + shape +
+                R"(,"dtype":"float32"})";
+    values_.insert(values_.end(), values.begin(), values.end());
+    return *this;
+  }
+  void write_to(const support::temporary_folder& folder) const {
+    if (!values_.empty()) support::write_file(folder / "weights.bin", std::as_bytes(std::span(values_)));
+    const std::string path = values_.empty() ? "" : R"("weights.bin")";
+    support::write_file(folder / "model.json",
+                        R"({"modelTopology":{"class_name":"Sequential","config":{"name":"by_hand","layers":[)" + layers_ +
+                            R"(]}},"weightsManifest":[{"paths":[)" + path + R"(],"weights":[)" + weights_ + "]}]}");
+  }
+  result<model_source> read() const {
+    const support::temporary_folder folder;
+    write_to(folder);
+    return read_folder(folder.path());
+  }
+  std::string failure() const {
+    const support::temporary_folder folder;
+    write_to(folder);
+    const auto made = read_folder(folder.path());
+    if (made) return "(no error)";
+    const std::string prefix = folder / "model.json: ";
+    REQUIRE(made.error().message.starts_with(prefix));
+    return made.error().message.substr(prefix.size());
+  }
+
+ private:
+  std::string layers_;
+  std::string weights_;
+  std::vector<float> values_;
+};
+
+hand_made one_convolution(const std::string& config = {}) {
+  hand_made m;
+  m.layer("Conv2D", "conv", R"("filters":2,"kernel_size":[1,1])" + config);
+  m.weight("conv/kernel", "[1,1,3,2]", {1, 2, 3, 4, 5, 6});
+  return m;
+}
+
+TEST_CASE("every layer of MobileNet becomes one packed layer") {
+  synthetic_options o;
+  o.alpha = 0.5;
+  o.resolution = 96;
+  o.classes = 10;
+  const model_source m = read(make_synthetic_model(o));
+  REQUIRE(m.layers.size() == 1 + 26 + 3);
+  CHECK(m.layers[0].params == layers::description(layers::conv2d{{96, 96, 3}, 16, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
+  CHECK(m.layers[0].names == "conv1\nconv1_bn\nconv1_relu");
+  CHECK(m.layers[0].folded_names == 2);
+  CHECK(m.layers[1].params == layers::description(layers::depthwise_conv2d{{48, 48, 16}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}));
+  CHECK(m.layers[2].params == layers::description(layers::pointwise_conv2d{{48, 48, 16}, 32, layers::relu6}));
+  CHECK(m.layers[3].params == layers::description(layers::depthwise_conv2d{{48, 48, 32}, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
+  CHECK(m.layers[26].params == layers::description(layers::pointwise_conv2d{{3, 3, 512}, 512, layers::relu6}));
+  CHECK(m.layers[26].names == "conv_pw_13\nconv_pw_13_bn\nconv_pw_13_relu");
+  CHECK(m.layers[27].params == layers::description(layers::global_average_pool{{3, 3, 512}}));
+  CHECK(m.layers[27].names == "global_average_pooling2d_1\nreshape_1\ndropout");
+  CHECK(m.layers[27].folded_names == 0);
+  CHECK(m.layers[28].params == layers::description(layers::dense{{1, 1, 512}, 10, {}}));
+  CHECK(m.layers[28].names == "conv_preds");
+  CHECK(m.layers[29].params == layers::description(layers::softmax{{1, 1, 10}}));
+  CHECK(m.layers[29].names == "act_softmax\nreshape_2");
+  CHECK(m.output == output_kind::classes);
+  CHECK(m.first_class == 0);
+  CHECK(m.preprocessing == preprocessing{});
+}
+
+TEST_CASE("the same network written differently gives the same packed layers") {
+  const model_source expected = read(make_synthetic_model(small()));
+  const auto check = [&](const char* what, auto change) {
+    CAPTURE(what);
+    synthetic_options o = small();
+    change(o);
+    const model_source m = read(make_synthetic_model(o));
+    REQUIRE(m.layers.size() == expected.layers.size());
+    for (std::size_t i = 0; i < m.layers.size(); ++i) {
+      CAPTURE(i);
+      CHECK(m.layers[i].params == expected.layers[i].params);
+      CHECK(m.layers[i].kernel == expected.layers[i].kernel);
+      CHECK(m.layers[i].bias == expected.layers[i].bias);
+    }
+    return m;
+  };
+  check("Sequential", [](auto& o) { o.written_as = topology::sequential; });
+  check("a model inside a Sequential", [](auto& o) { o.written_as = topology::nested; });
+  check("Keras 3", [](auto& o) { o.written_as = topology::keras3; });
+  check("layers in reverse", [](auto& o) { o.reverse_layers = true; });
+  check("without model_config", [](auto& o) { o.model_config = false; });
+  check("ReLU layers", [](auto& o) { o.relu_layer = true; });
+  check("weights in any order", [](auto& o) { o.shuffle_weights = true; });
+  check("a group for each layer", [](auto& o) { o.group_per_layer = true; });
+  check("shards of 7 bytes", [](auto& o) { o.shard_bytes = 7; });
+  check("all of it", [](auto& o) {
+    o.written_as = topology::nested;
+    o.reverse_layers = o.shuffle_weights = true;
+    o.shard_bytes = 1001;
+  });
+  check("names with a model's name", [](auto& o) { o.weight_prefix = "mobilenet/"; });
+  check("names with :0", [](auto& o) { o.weight_suffix = ":0"; });
+  const model_source padded = check("ZeroPadding2D", [](auto& o) { o.zero_padding = true; });
+  CHECK(padded.layers[0].names == "conv1_pad\nconv1\nconv1_bn\nconv1_relu");
+  CHECK(padded.layers[0].folded_names == 3);
+  CHECK(padded.layers[2].names == "conv_pw_1\nconv_pw_1_bn\nconv_pw_1_relu");
+}
+
+TEST_CASE("heads") {
+  const auto ends = [](head h, std::uint32_t classes = 3) {
+    synthetic_options o = small();
+    o.ends_with = h;
+    o.classes = classes;
+    return read(make_synthetic_model(o));
+  };
+  model_source m = ends(head::dense);
+  CHECK(m.output == output_kind::classes);
+  CHECK(m.layers[6].params == layers::description(layers::dense{{1, 1, 32}, 3, {}}));
+  CHECK(m.layers[7].names == "softmax_1");
+
+  m = ends(head::dense_with_softmax);
+  CHECK(m.output == output_kind::classes);
+  CHECK(m.layers[6].names == "predictions");
+  CHECK(m.layers[6].folded_names == 1);  // the layer's own activation is the softmax's
+  CHECK(m.layers[7].names == "predictions");
+  CHECK(m.layers[7].folded_names == 0);
+
+  m = ends(head::scores);
+  CHECK(m.output == output_kind::classes);
+  CHECK(m.layers[7].params == layers::description(layers::softmax{{1, 1, 3}}));
+
+  m = ends(head::scores, 1001);
+  CHECK(m.layers[7].params == layers::description(layers::softmax{{1, 1, 1000}}));
+  CHECK(m.first_class == 0);
+
+  m = ends(head::convolution, 1001);
+  CHECK(m.layers[7].params == layers::description(layers::softmax{{1, 1, 1001}}));
+  CHECK(m.first_class == 1);
+
+  m = ends(head::pooling);
+  CHECK(m.output == output_kind::features);
+  CHECK(m.layers.size() == 6);
+  m = ends(head::none);
+  CHECK(m.output == output_kind::features);
+  CHECK(m.layers.size() == 5);
+  CHECK(tools::write_packed_model(m));
+}
+
+TEST_CASE("batch norm is folded into kernel and bias") {
+  // scale = gamma / sqrt(variance + epsilon) = 2 / 2, 3 / 4; offset = beta - mean * scale
+  const auto model_with = [](const std::string& config, const char* switches) {
+    hand_made m = one_convolution(config);
+    m.layer("BatchNormalization", "bn", switches);
+    if (config.empty()) m.weight("conv/bias", "[2]", {10, 20});
+    if (std::string_view(switches).find(R"("scale":false)") == std::string_view::npos) m.weight("bn/gamma", "[2]", {2, 3});
+    if (std::string_view(switches).find(R"("center":false)") == std::string_view::npos) m.weight("bn/beta", "[2]", {1, -1});
+    return m.weight("bn/moving_mean", "[2]", {4, 5}).weight("bn/moving_variance", "[2]", {3, 15}).read().value().layers[0];
+  };
+  auto layer = model_with("", R"("epsilon":1)");
+  CHECK(layer.kernel == std::vector<float>{1, 1.5, 3, 3, 5, 4.5});
+  CHECK(layer.bias == std::vector<float>{7, 10.25});
+  CHECK(layer.names == "conv\nbn");
+  CHECK(layer.folded_names == 1);
+  layer = model_with(R"(,"use_bias":false)", R"("epsilon":1)");
+  CHECK(layer.kernel == std::vector<float>{1, 1.5, 3, 3, 5, 4.5});
+  CHECK(layer.bias == std::vector<float>{-3, -4.75});
+  layer = model_with(R"(,"use_bias":false)", R"("epsilon":1,"scale":false)");
+  CHECK(layer.kernel == std::vector<float>{0.5, 0.5, 1.5, 1, 2.5, 1.5});
+  CHECK(layer.bias == std::vector<float>{-1, -2.25});
+  layer = model_with(R"(,"use_bias":false)", R"("epsilon":1,"center":false,"axis":[3])");
+  CHECK(layer.bias == std::vector<float>{-4, -3.75});
+  layer = model_with(R"(,"use_bias":false)", R"("epsilon":1,"center":false,"scale":false,"axis":3)");
+  CHECK(layer.bias == std::vector<float>{-2, -1.25});
+  layer = model_with("", R"("momentum":0.9)");  // epsilon is 0.001 unless given
+  CHECK(layer.kernel[0] == static_cast<float>(1 * 2 / std::sqrt(3.001)));
+}
+
+TEST_CASE("depthwise kernels are folded channel by channel") {
+  hand_made m;
+  m.layer("DepthwiseConv2D", "dw", R"("kernel_size":[2,1],"use_bias":false)")
+      .layer("BatchNormalization", "bn", R"("epsilon":0,"scale":false)")
+      .layer("ReLU", "relu");
+  m.weight("bn/moving_variance", "[3]", {1, 4, 16}).weight("dw/depthwise_kernel", "[2,1,3,1]", {1, 2, 3, 4, 5, 6});
+  m.weight("bn/moving_mean", "[3]", {0, 0, 1}).weight("bn/beta", "[3]", {0, 1, 0});
+  const auto layer = m.read().value().layers[0];
+  CHECK(layer.params == layers::description(layers::depthwise_conv2d{{4, 4, 3}, 2, 1, 1, {}, {0, infinity}}));
+  CHECK(layer.kernel == std::vector<float>{1, 1, 0.75, 4, 2.5, 1.5});
+  CHECK(layer.bias == std::vector<float>{0, 1, -0.25});
+}
+
+TEST_CASE("padding becomes the convolution's own") {
+  const auto pad = [](const std::string& zero_padding, const std::string& window, const std::string& kernel_shape) {
+    hand_made m;
+    if (zero_padding != "none") m.layer("ZeroPadding2D", "pad", zero_padding);
+    m.layer("Conv2D", "conv", "\"filters\":1,\"use_bias\":false," + window);
+    std::size_t values = 1;
+    for (const char c : kernel_shape)
+      if (c >= '1' && c <= '9') values *= static_cast<std::size_t>(c - '0');
+    m.weight("conv/kernel", kernel_shape, std::vector<float>(values, 1));
+    return std::get<layers::conv2d>(m.read().value().layers[0].params).pad;
+  };
+  using p = layers::padding;
+  const std::string three = R"("kernel_size":3)", two_strides = R"("strides":2,)";
+  CHECK(pad("none", three, "[3,3,3,1]") == p{0, 0, 0, 0});  // valid unless given
+  CHECK(pad("none", three + R"(,"padding":"same")", "[3,3,3,1]") == p{1, 1, 1, 1});
+  CHECK(pad("none", two_strides + three + R"(,"padding":"same")", "[3,3,3,1]") == p{0, 0, 1, 1});
+  CHECK(pad("none", R"("kernel_size":[2,5],"padding":"same")", "[2,5,3,1]") == p{0, 2, 1, 2});
+  CHECK(pad("", three, "[3,3,3,1]") == p{1, 1, 1, 1});
+  CHECK(pad(R"("padding":2)", three, "[3,3,3,1]") == p{2, 2, 2, 2});
+  CHECK(pad(R"("padding":[0,2])", three, "[3,3,3,1]") == p{0, 2, 0, 2});
+  CHECK(pad(R"("padding":[[0,1],[2,0]])", two_strides + three, "[3,3,3,1]") == p{0, 2, 1, 0});
+  // SAME counts from the padded size: 5 rows with stride 2 are padded on both sides.
+  CHECK(pad(R"("padding":[[0,1],[0,1]])", two_strides + three + R"(,"padding":"same")", "[3,3,3,1]") == p{1, 1, 2, 2});
+}
+
+TEST_CASE("a dense layer on a flattened activation is a convolution with a window of its size") {
+  hand_made m;
+  m.layer("Flatten", "flat").layer("Dropout", "drop").layer("Dense", "fc", R"("units":2,"activation":"relu")");
+  m.layer("Dense", "out", R"("units":2,"activation":"softmax")");
+  std::vector<float> kernel(96);
+  for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] = static_cast<float>(i);
+  m.weight("fc/kernel", "[48,2]", kernel).weight("fc/bias", "[2]", {1, 2});
+  m.weight("out/kernel", "[2,2]", {1, 0, 0, 1}).weight("out/bias", "[2]", {0, 0});
+  const model_source source = m.read().value();
+  CHECK(source.layers[0].params == layers::description(layers::conv2d{{4, 4, 3}, 2, 4, 4, 1, {}, {0, infinity}}));
+  CHECK(source.layers[0].kernel == kernel);
+  CHECK(source.layers[0].names == "flat\ndrop\nfc");
+  CHECK(source.layers[0].folded_names == 2);
+  CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 2}, 2, {}}));
+}
+
+TEST_CASE("a Rescaling layer in front becomes part of the preprocessing") {
+  hand_made m;
+  m.layer("Rescaling", "rescaling", R"("scale":0.5,"offset":-3)").layer("Conv2D", "conv", R"("filters":1,"kernel_size":1)");
+  m.weight("conv/kernel", "[1,1,3,1]", {1, 2, 3}).weight("conv/bias", "[1]", {0});
+  const model_source source = m.read().value();
+  CHECK(source.preprocessing == preprocessing{preprocessing::formula::multiply_add, 0.5f, -3.0f});
+  CHECK(source.layers[0].names == "rescaling\nconv");
+}
+
+TEST_CASE("what the caller says about the input is followed") {
+  const support::temporary_folder folder;
+  make_synthetic_model(small()).write_to(folder.path());
+  tools::conversion_report report;
+  tools::convert_options options;
+  options.input = folder / "model.json";
+  options.range = {0.0f, 255.0f};
+  CHECK(tools::read_model(options, report).value().preprocessing == preprocessing::to_range(0, 255));
+  options.range = {1.0f, 1.0f};
+  CHECK(tools::read_model(options, report).error().message ==
+        "input range: found 1.000000 to 1.000000, expected two different finite numbers");
+  options.range = {0.0f, infinity};
+  CHECK_FALSE(tools::read_model(options, report));
+}
+
+TEST_CASE("class names") {
+  const support::temporary_folder folder;
+  make_synthetic_model(small()).write_to(folder.path());
+  tools::conversion_report report;
+  tools::convert_options options;
+  options.input = folder.path();
+  const auto labels = [&](std::string_view text) {
+    support::write_file(folder / "names", text);
+    options.labels = folder / "names";
+    return tools::read_model(options, report);
+  };
+  using names = std::vector<std::string>;
+  CHECK(tools::read_model(options, report).value().labels.empty());
+  CHECK(labels("a\nb c\nd\n").value().labels == names{"a", "b c", "d"});
+  CHECK(labels("\xef\xbb\xbf" "a\r\na\r\n\xc3\xa4").value().labels == names{"a", "a", "\xc3\xa4"});
+  CHECK(report.labels == folder / "names");
+  CHECK(labels("a\nb\n").error().message == (folder / "names: has 2 lines, expected 3, one for each class of the model"));
+  CHECK(labels("a\n\nc\n").error().message == (folder / "names: line 2 is empty, expected a class name"));
+  CHECK(labels("a\n\x01z\nc\n").error().message ==
+        (folder / "names: line 2 is \"\\x01z\", expected text without control characters"));
+  options.labels = folder / "none";
+  CHECK(tools::read_model(options, report).error().message == (folder / "none: cannot open: No such file or directory"));
+
+  options.labels.clear();
+  support::write_file(folder / "labels.txt", std::string_view("x\ny\nz\n"));
+  CHECK(tools::read_model(options, report).value().labels == names{"x", "y", "z"});
+
+  synthetic_options features = small();
+  features.ends_with = head::pooling;
+  make_synthetic_model(features).write_to(folder.path());
+  CHECK(tools::read_model(options, report).value().labels.empty());
+  options.labels = folder / "labels.txt";
+  CHECK(tools::read_model(options, report).error().message ==
+        (folder / "labels.txt: class names for a model that ends in features and has no classes"));
+}
+
+TEST_CASE("class names of a model with a background class") {
+  synthetic_options o = small();
+  o.classes = 1001;
+  const support::temporary_folder folder;
+  make_synthetic_model(o).write_to(folder.path());
+  tools::conversion_report report;
+  tools::convert_options options;
+  options.input = folder.path();
+  options.labels = folder / "names";
+  std::string lines;
+  for (int i = 0; i < 1000; ++i) lines += "class " + std::to_string(i) + "\n";
+  for (const std::string& text : {lines, "background\n" + lines}) {
+    support::write_file(options.labels, std::string_view(text));
+    const auto source = tools::read_model(options, report);
+    REQUIRE(source);
+    CHECK(source->labels.size() == 1000);
+    CHECK(source->labels[0] == "class 0");
+  }
+  support::write_file(options.labels, std::string_view("tench\n" + lines));
+  CHECK_FALSE(tools::read_model(options, report));
+}
+
+TEST_CASE("convert writes a model that opens, and says what it did") {
+  const support::temporary_folder folder;
+  synthetic_options o;
+  o.alpha = 0.3;  // channels that are no multiple of anything
+  o.resolution = 71;
+  o.classes = 17;
+  make_synthetic_model(o).write_to(folder.path());
+  tools::convert_options options;
+  options.input = folder.path();
+  options.output = folder / "model.mnet";
+  const auto report = tools::convert(options);
+  REQUIRE(report);
+  const auto model = packed_model::open(options.output, {.verify_checksums = true});
+  REQUIRE(model);
+  CHECK(report->model_json == folder / "model.json");
+  CHECK(report->form == "layers model");
+  CHECK(report->name == "synthetic");
+  CHECK(report->source_weights == 137);
+  CHECK(report->file_bytes == fs::file_size(options.output));
+  CHECK(report->layers == 30);
+  CHECK(report->input == shape{71, 71, 3});
+  CHECK(report->classes == 17);
+  CHECK(model->class_count() == 17);
+  CHECK(model->output_shape().channels == 17);
+
+  const auto first = support::read_file(options.output);
+  REQUIRE(tools::convert(options));
+  CHECK(support::read_file(options.output) == first);
+  const support::temporary_folder elsewhere;
+  make_synthetic_model(o).write_to(elsewhere.path());
+  options.input = elsewhere / "model.json";
+  REQUIRE(tools::convert(options));
+  CHECK(support::read_file(options.output) == first);
+}
+
+TEST_CASE("a conversion that fails leaves the output as it was") {
+  const support::temporary_folder in, out;
+  const synthetic_model model = make_synthetic_model(small());
+  model.write_to(in.path());
+  tools::convert_options options;
+  options.input = in.path();
+  options.output = out / "model.mnet";
+  REQUIRE(tools::convert(options));
+  const auto before = support::read_file(options.output);
+  fs::resize_file(in / model.shards[0].first, 100);
+  CHECK_FALSE(tools::convert(options));
+  CHECK(support::read_file(options.output) == before);
+  options.output = out / "other.mnet";
+  CHECK_FALSE(tools::convert(options));
+  CHECK(std::distance(fs::directory_iterator(out.path()), fs::directory_iterator()) == 1);
+}
+
+// One row for each way to be wrong: what is changed in a good model.json, and the message.
+TEST_CASE("each way a topology can be wrong has its message") {
+  const model_folder m;
+  const synthetic_model good = make_synthetic_model(small());
+  good.write_to(m.folder.path());
+  const std::string layers = "model.json: modelTopology.model_config.config.layers";
+  const std::string conv1 = layers + "[1].config.";
+  struct row {
+    edits changes;
+    std::string message;
+  };
+  const row rows[] = {
+      // properties of a convolution
+      {{{R"("strides":[2,2])", R"("strides":"two")"}}, conv1 + "strides: found \"two\", expected an array of 2 positive integers"},
+      {{{R"("strides":[2,2])", R"("strides":[0,0])"}}, conv1 + "strides: found [0, 0], expected an array of 2 positive integers"},
+      {{{R"("strides":[2,2])", R"("strides":[2,1])"}}, conv1 + "strides: found [2, 1], expected two equal numbers"},
+      {{{R"("strides":[2,2])", R"("strides":-2)"}}, conv1 + "strides: found -2, expected a positive integer"},
+      {{{R"("strides":[2,2])", R"("strides":[5000,5000])"}}, "model.json: layer 'conv1' (Conv2D): a window of 3x3 with stride 5000, expected at most 1024"},
+      {{{R"("kernel_size":[3,3])", R"("kernel_size":[3])"}}, conv1 + "kernel_size: found [3], expected an array of 2 positive integers"},
+      {{{R"("kernel_size":[3,3],)", ""}}, conv1 + "kernel_size: found nothing, expected an array of 2 positive integers"},
+      {{{R"("kernel_size":[3,3])", R"("kernel_size":[5,5])"}}, "model.json: weight 'conv1/kernel' has shape [3, 3, 3, 8], expected [5, 5, 3, 8]"},
+      {{{R"("filters":8)", R"("filters":0)"}}, conv1 + "filters: found 0, expected a positive integer"},
+      {{{R"("filters":8)", R"("filters":"8")"}}, conv1 + "filters: found \"8\", expected a positive integer"},
+      {{{R"("filters":8)", R"("filters":4000000000)"}}, conv1 + "filters: found 4000000000, expected a positive integer"},
+      {{{R"("filters":8)", R"("filters":9)"}}, "model.json: weight 'conv1/kernel' has shape [3, 3, 3, 8], expected [3, 3, 3, 9]"},
+      {{{R"("padding":"same")", R"("padding":"SAME")"}}, conv1 + "padding: found \"SAME\", expected \"same\" or \"valid\""},
+      {{{R"("padding":"same")", R"("padding":"causal")"}}, conv1 + "padding: found \"causal\", expected \"same\" or \"valid\""},
+      {{{R"("data_format":"channels_last")", R"("data_format":"channels_first")"}}, conv1 + "data_format: found \"channels_first\", expected \"channels_last\""},
+      {{{R"("dilation_rate":[1,1])", R"("dilation_rate":[2,2])"}}, conv1 + "dilation_rate: found [2, 2], expected 1"},
+      {{{R"("dilation_rate":[1,1])", R"("groups":3)"}}, conv1 + "groups: found 3, expected 1"},
+      {{{R"("activation":"linear")", R"("activation":"relu7")"}}, conv1 + "activation: found \"relu7\", expected linear, relu, relu6 or softmax"},
+      {{{R"("activation":"linear")", R"("activation":{"class_name":"Custom"})"}}, conv1 + "activation: found an object, expected a string"},
+      {{{R"("use_bias":false)", R"("use_bias":"no")"}}, conv1 + "use_bias: found \"no\", expected true or false"},
+      {{{R"("use_bias":false)", R"("use_bias":true)"}}, "model.json: weight 'conv1/bias' is missing from weightsManifest"},
+      {{{R"("depth_multiplier":1)", R"("depth_multiplier":2)"}}, layers + "[4].config.depth_multiplier: found 2, expected 1"},
+      // batch norm and activations
+      {{{R"("axis":-1)", R"("axis":1)"}}, layers + "[2].config.axis: found 1, expected -1, the channels"},
+      {{{R"("epsilon":0.001)", R"("epsilon":"small")"}}, layers + "[2].config.epsilon: found \"small\", expected a number"},
+      {{{R"("epsilon":0.001)", R"("epsilon":-2)"}}, "model.json: layer 'conv1_bn' (BatchNormalization): moving_variance[0] + epsilon is -1.480120, expected more than 0"},
+      {{{R"("scale":true)", R"("scale":false)"}}, "model.json: weight 'conv1_bn/gamma' belongs to no layer"},
+      {{{R"("center":true)", R"("center":1)"}}, layers + "[2].config.center: found 1, expected true or false"},
+      {{{R"("activation":"relu6")", R"("activation":"ReLU6")"}}, layers + "[3].config.activation: found \"ReLU6\", expected linear, relu, relu6 or softmax"},
+      {{{R"("activation":"relu6")", R"("rate":1)"}}, layers + "[3].config.activation: found nothing, expected the name of an activation"},
+      {{{R"("activation":"relu6")", R"("activation":"softmax")"}}, "model.json: layer 'conv1_relu' (Activation): not part of MobileNet v1: softmax over an activation of 8x8x8"},
+      // the input
+      {{{R"([null,16,16,3])", R"([null,16,16,4])"}}, layers + "[0].config.batch_input_shape: found [null, 16, 16, 4], expected [null, height, width, 3], height and width from 1 to 2048"},
+      {{{R"([null,16,16,3])", R"([null,null,null,3])"}}, layers + "[0].config.batch_input_shape: found [null, null, null, 3], expected [null, height, width, 3], height and width from 1 to 2048"},
+      {{{R"([null,16,16,3])", R"([null,-16,16,3])"}}, layers + "[0].config.batch_input_shape: found [null, -16, 16, 3], expected [null, height, width, 3], height and width from 1 to 2048"},
+      {{{R"([null,16,16,3])", R"([null,100000,100000,3])"}}, layers + "[0].config.batch_input_shape: found [null, 100000, 100000, 3], expected [null, height, width, 3], height and width from 1 to 2048"},
+      {{{R"("batch_input_shape":[null,16,16,3],)", ""}}, "model.json: layer 'input_1' (InputLayer): the first layer has no batch_input_shape"},
+      {{{R"([null,16,16,3])", R"([null,1,1,3])"}, {R"("padding":"same")", R"("padding":"valid")"}}, "model.json: layer 'conv1' (Conv2D): its window of 3x3 is larger than its input of 1x1x3"},
+      // the chain
+      {{{R"("class_name":"BatchNormalization")", R"("class_name":"LayerNormalization")"}}, "model.json: layer 'conv1_bn' (LayerNormalization): not part of MobileNet v1"},
+      {{{R"([["conv1",0,0,{}]])", R"([["nowhere",0,0,{}]])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): its input 'nowhere' is no layer of the model"},
+      {{{R"([["input_1",0,0,{}]])", R"([["conv1_relu",0,0,{}]])"}}, "model.json: layer 'conv1_relu' (Activation): it needs its own output as input: the layers form a cycle"},
+      {{{R"([["conv1",0,0,{}]])", R"([["conv1_bn",0,0,{}]])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): it needs its own output as input: the layers form a cycle"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): it has 0 inputs, expected 1"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":"conv1")"}}, layers + "[2].inbound_nodes: found \"conv1\", expected an array"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[7])"}}, layers + "[2].inbound_nodes[0]: found 7, expected an array of [layer, 0, 0]"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[[[7,0,0]]])"}}, layers + "[2].inbound_nodes[0][0]: found [7, 0, 0], expected an array of layer name, 0, 0"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[{"kwargs":{}}])"}}, layers + "[2].inbound_nodes[0].args: found nothing, expected an array"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[[["conv1",0,0,{}]],[["conv1",0,0,{}]]])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): it is used 2 times, expected once"},
+      {{{R"([["conv1",0,0,{}]])", R"([["conv1",0,0,{}],["input_1",0,0,{}]])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): it has 2 inputs, expected 1"},
+      {{{R"({"class_name":"Activation","config":{"name":"conv_pw_2_relu")", R"({"class_name":"Add","config":{"name":"conv_pw_2_relu")"},
+        {R"([["conv_pw_2_bn",0,0,{}]])", R"([["conv_pw_2_bn",0,0,{}],["conv_pw_1_relu",0,0,{}]])"}}, "model.json: layer 'conv_pw_2_relu' (Add): not part of MobileNet v1"},
+      {{{R"([["conv_dw_2_relu",0,0,{}]])", R"([["conv_pw_1_relu",0,0,{}]])"}}, "model.json: layer 'conv_pw_2' (Conv2D): not part of MobileNet v1: it branches off after layer 'conv_pw_1_relu', where layer 'conv_dw_2' follows already"},
+      {{{R"("name":"conv1_bn",)", R"("name":"conv1",)"}, {R"("name":"conv1_bn",)", R"("name":"conv1",)"}}, "model.json: layer 'conv1' (BatchNormalization): there are two layers of this name"},
+      {{{R"("name":"conv1_bn",)", R"("name":"conv1_xy",)"}}, layers + "[2].name: found \"conv1_bn\", expected \"conv1_xy\", the name in its config"},
+      {{{R"("name":"conv1_bn",)", R"("name":7,)"}}, layers + "[2].config.name: found 7, expected a string"},
+      {{{R"("name":"conv1_bn",)", R"("name":"a\nb",)"}}, layers + "[2].config.name: found \"a\\x0ab\", expected a name of printable characters"},
+      {{{R"("output_layers":[["reshape_2",0,0]])", R"("output_layers":[["reshape_3",0,0]])"}}, "model.json: modelTopology.model_config.config.output_layers: 'reshape_3' is no layer of the model"},
+      {{{R"("output_layers":[["reshape_2",0,0]])", R"("output_layers":[["reshape_2",0,0],["conv1",0,0]])"}}, "model.json: modelTopology.model_config.config.output_layers: found [an array, an array], expected one output"},
+      {{{R"("class_name":"Model")", R"("class_name":"Graph")"}}, "model.json: modelTopology.model_config.class_name: found \"Graph\", expected Model, Functional or Sequential"},
+      {{{R"("class_name":"Model",)", ""}}, "model.json: modelTopology.model_config.class_name: found nothing, expected a string"},
+      {{{R"("layers":[{"class_name":"InputLayer")", R"("layers":{},"x":[{"class_name":"InputLayer")"}}, layers + ": found an object, expected an array of layers"},
+      {{{R"({"class_name":"InputLayer")", R"(7,{"class_name":"InputLayer")"}}, layers + "[0]: found 7, expected an object"},
+      {{{R"({"class_name":"InputLayer")", R"({"class":"InputLayer")"}}, layers + "[0].class_name: found nothing, expected a string"},
+      // the head
+      {{{R"("target_shape":[1,1,32])", R"("target_shape":[1,1,33])"}}, layers + "[17].config.target_shape: found [1, 1, 33], expected a shape of 32 elements"},
+      {{{R"("target_shape":[1,1,32])", R"("target_shape":[-1,-1,32])"}}, layers + "[17].config.target_shape: found [-1, -1, 32], expected positive integers, and -1 at most once"},
+      {{{R"("target_shape":[1,1,32])", R"("target_shape":[2,4,4])"}}, "model.json: layer 'reshape_1' (Reshape): not part of MobileNet v1: it makes [2, 4, 4] of 1x1x32"},
+      {{{R"("target_shape":[1,1,32])", R"("target_shape":[32])"}}, "model.json: layer 'conv_preds' (Conv2D): its input is [batch, channels], expected [batch, height, width, channels]"},
+      {{{R"("target_shape":[3])", R"("target_shape":3)"}}, layers + "[21].config.target_shape: found 3, expected an array of integers"},
+      // weights
+      {{{R"("name":"conv1/kernel")", R"("name":"conv1/kernl")"}}, "model.json: weight 'conv1/kernel' is missing from weightsManifest"},
+      {{{R"("name":"conv1/kernel")", R"("name":"conv_preds/kernel")"}}, "model.json: weight 'conv_preds/kernel' is in weightsManifest twice"},
+      {{{R"("name":"conv1/kernel")", R"("name":"a/conv1/kernel")"}, {R"("name":"conv1_bn/gamma")", R"("name":"b/conv1/kernel")"}}, "model.json: weight 'conv1/kernel' may be 'a/conv1/kernel' or 'b/conv1/kernel', expected one"},
+      {{{R"("shape":[3,3,3,8])", R"("shape":[8,3,3,3])"}}, "model.json: weight 'conv1/kernel' has shape [8, 3, 3, 3], expected [3, 3, 3, 8]"},
+      {{{R"("shape":[3,3,3,8],"dtype":"float32")", R"("shape":[3,3,3,8],"dtype":"int32")"}}, "model.json: weight 'conv1/kernel' holds integers, expected float32"},
+      {{{R"("weights":[{)", R"("weights":[{"name":"foo/bar","shape":[1],"dtype":"float32","group":"optimizer"},{)"}}, "group1-shard1of1.bin: holds 5964 bytes, expected 5968 for the 28 weights of weightsManifest[0]"},
+  };
+  CHECK(m.failure(good.json) == "(no error)");
+  for (const row& r : rows) {
+    CAPTURE(r.changes.front().second);
+    CHECK(m.failure(edited(good.json, r.changes)) == r.message);
+  }
+}
+
+TEST_CASE("layers that stand where MobileNet has none") {
+  const std::string bias = R"(,"use_bias":false)";
+  CHECK(one_convolution(bias).layer("ZeroPadding2D", "pad").failure() ==
+        "layer 'pad' (ZeroPadding2D): not part of MobileNet v1: no convolution follows it");
+  CHECK(one_convolution(bias).layer("ZeroPadding2D", "pad").layer("ReLU", "relu").failure() ==
+        "layer 'relu' (ReLU): not part of MobileNet v1: there is no convolution right before it to take it in");
+  CHECK(one_convolution(bias).layer("ReLU", "relu").layer("BatchNormalization", "bn", R"("scale":false,"center":false)")
+            .weight("bn/moving_mean", "[2]", {1, 1}).weight("bn/moving_variance", "[2]", {1, 1}).failure() ==
+        "layer 'bn' (BatchNormalization): not part of MobileNet v1: there is no convolution right before it to take it in");
+  CHECK(one_convolution(bias).layer("GlobalAveragePooling2D", "pool").layer("ReLU", "relu").failure() ==
+        "layer 'relu' (ReLU): not part of MobileNet v1: there is no convolution right before it to take it in");
+  CHECK(one_convolution(bias).layer("AveragePooling2D", "pool").failure() ==
+        "layer 'pool' (AveragePooling2D): not part of MobileNet v1: its window is not the whole 4x4 of its input");
+  CHECK(one_convolution(bias).layer("AveragePooling2D", "pool", R"("pool_size":[4,4])").failure() == "(no error)");
+  CHECK(one_convolution(bias).layer("MaxPooling2D", "pool").failure() == "layer 'pool' (MaxPooling2D): not part of MobileNet v1");
+  CHECK(one_convolution(bias).layer("ReLU", "relu", R"("negative_slope":0.1)").failure() ==
+        "modelTopology.config.layers[1].config.negative_slope: found 0.1, expected 0");
+  CHECK(one_convolution(bias).layer("ReLU", "relu", R"("max_value":-1)").failure() ==
+        "modelTopology.config.layers[1].config.max_value: found -1, expected a number, 0 or more");
+  CHECK(one_convolution(bias).layer("ZeroPadding2D", "pad", R"("padding":[1,2,3])").failure() ==
+        "modelTopology.config.layers[1].config.padding: found [1, 2, 3], expected an integer, two integers or [[top, bottom], [left, right]]");
+  CHECK(hand_made().layer("ZeroPadding2D", "pad", R"("padding":3)").layer("Conv2D", "conv", R"("filters":1,"kernel_size":3,"use_bias":false)")
+            .weight("conv/kernel", "[3,3,3,1]", std::vector<float>(27)).failure() ==
+        "layer 'conv' (Conv2D): padding of 3, 3, 3, 3 (top, left, bottom, right), expected less than its window of 3x3");
+  CHECK(hand_made().layer("Dropout", "drop").failure() == "the model has no layers that compute anything");
+}
+
+TEST_CASE("models nested without end") {
+  std::string json = R"({"class_name":"Sequential","config":{"name":"m","layers":[)";
+  std::string text = R"({"weightsManifest":[],"modelTopology":)";
+  for (int i = 0; i < 20; ++i) text += json;
+  text += "7";
+  for (int i = 0; i < 20; ++i) text += "]}}";
+  const model_folder m;
+  CHECK(m.failure(text + "}").find(": models nested more than 16 deep") != std::string::npos);
+}
+
+TEST_CASE("weights that are not finite name their layer") {
+  const support::temporary_folder folder;
+  hand_made m;
+  m.layer("Conv2D", "conv", R"("filters":1,"kernel_size":1,"use_bias":false)");
+  m.weight("conv/kernel", "[1,1,3,1]", {1, infinity, 2});
+  m.write_to(folder);
+  tools::convert_options options;
+  options.input = folder.path();
+  options.output = folder / "model.mnet";
+  CHECK(tools::convert(options).error().message ==
+        (folder / "model.json: layer 'conv': kernel[1] is infinite, expected a finite value"));
+  CHECK_FALSE(fs::exists(options.output));
+}
+
+// Damages a good model.json in the ways that editors, transfers and attackers do: nothing crashes or hangs.
+TEST_CASE("10,000 mutations of a good model.json crash nothing") {
+  synthetic_options o = small();
+  o.blocks = 1;
+  o.zero_padding = true;
+  const model_folder m;
+  const synthetic_model good = make_synthetic_model(o);
+  good.write_to(m.folder.path());
+  std::mt19937 random(1);
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
+  constexpr std::string_view values[] = {"0", "-1", "1", "3", "1e9", "2147483647", "4294967296", "1e300", "null", "true",
+                                         "\"\"", "\"conv1\"", "[]", "{}", "[null]", "[[[]]]", "\"same\"", "0.5"};
+  // A value: from after a ':' or ',' to the next ',' or bracket.
+  const auto value_at = [&](const std::string& text, std::size_t from) {
+    const std::size_t begin = std::min(text.find_first_of(":,[", from), text.size() - 1) + 1;
+    return std::pair{begin, std::min(text.find_first_of(",]}", begin), text.size())};
+  };
+  int read = 0;
+  for (int i = 0; i < 10000; ++i) {
+    std::string mutant = good.json;
+    for (std::size_t change = 1 + below(2); change > 0 && !mutant.empty(); --change) {
+      const std::size_t at = below(mutant.size());
+      switch (below(6)) {
+        case 0: mutant[at] = static_cast<char>(below(256)); break;
+        case 1: mutant.erase(at, 1 + below(20)); break;
+        case 2: mutant.resize(below(8) == 0 ? at : mutant.size()); break;
+        case 3: mutant.insert(at, mutant, below(mutant.size()), below(40)); break;
+        default: {
+          const auto [begin, end] = value_at(mutant, at);
+          if (begin > end) break;
+          if (below(2) == 0) {
+            mutant.replace(begin, end - begin, values[below(std::size(values))]);
+          } else {
+            const auto [other, other_end] = value_at(mutant, below(mutant.size()));
+            if (other <= other_end) mutant.replace(begin, end - begin, mutant.substr(other, other_end - other));
+          }
+        }
+      }
+    }
+    if (mutant.empty()) continue;
+    const auto source = m.read_json(mutant);
+    if (!source) {
+      if (source.error().message.empty()) FAIL("no message for ", mutant);
+      continue;
+    }
+    if (++read % 20 == 0) (void)tools::write_packed_model(*source);
+  }
+  CHECK(read > 100);
+}
+
+}  // namespace
