@@ -441,7 +441,7 @@ class Life(TestCase):
         labels = os.path.join(HERE, "..", "..", "models", "imagenet_labels.txt")
         with tempfile.TemporaryDirectory() as folder:
             model = os.path.join(folder, "model.mnet")
-            subprocess.run([PROGRAM, "convert", f"{DATA}/models/{name}", model, "--labels", labels],
+            subprocess.run([PROGRAM, "convert", f"{DATA}/models/{name}", "-o", model, "--labels", labels],
                            check=True, capture_output=True)
             with http_handler("--model=" + model) as handler:
                 for image in ("panda", "hot_dog"):

@@ -190,6 +190,22 @@ def request(port, method, path, body=b"", headers=None, connection=None):
             own.close()
 
 
+# ---- npm packages: beside the tests, or where NODE_PATH says
+
+def run_node(script, *arguments):
+    return subprocess.run(["node", os.path.join(HERE, script), *arguments], capture_output=True, text=True, timeout=120 * SLOW)
+
+
+def skip_without_npm(package):
+    try:
+        found = subprocess.run(["node", "-e", f"require.resolve('{package}')"], cwd=HERE, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        found = False
+    if not found:
+        print(f"skipped: Node.js or its package {package} is not installed (npm install in tests/serverless)")
+        sys.exit(77)
+
+
 JSON = {"Content-Type": "application/json"}
 
 
