@@ -19,9 +19,14 @@
 //
 // conv2d reads NHWC; all other layers read and write the back end's own layout, and conv2d writes it. A back
 // end whose layout is not NHWC has from_nhwc(const shape&, const float* in, float* out) too, for networks
-// that do not begin with their only conv2d. A back end may offer one more class, depthwise_separable, for a
-// depthwise layer and the pointwise one that follows it: prepare(context&, depthwise params, its weights,
-// pointwise params, its weights), and run() as above.
+// that do not begin with their only conv2d. A back end may offer one more class, for a run of layers that it
+// computes in one go:
+//
+//     struct fused {
+//       static std::size_t length(std::span<const packed_layer>);   // how many of the first layers; 0: none
+//       static result<fused> prepare(context&, std::span<const packed_layer>);   // so many
+//       void run(context&, const float* in, float* out) noexcept;
+//     };
 #pragma once
 
 #include <mobilenet/packed_model.hpp>
@@ -29,6 +34,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 MOBILENET_NAMESPACE_BEGIN
@@ -46,14 +52,12 @@ concept prepared_layer = std::movable<Layer> && requires(Context& context, Layer
   { layer.run(context, in, out) } noexcept -> std::same_as<void>;
 };
 
-/// The back end computes a depthwise layer and the pointwise one after it in one go.
+/// The back end computes runs of layers in one go.
 template <class B>
-concept has_depthwise_separable =
-    requires(typename B::context& context, const layers::depthwise_conv2d& depthwise,
-             const layers::pointwise_conv2d& pointwise, const packed_weights& weights) {
-      { B::depthwise_separable::prepare(context, depthwise, weights, pointwise, weights) }
-        -> std::same_as<result<typename B::depthwise_separable>>;
-    };
+concept has_fused = requires(typename B::context& context, std::span<const packed_layer> chain) {
+  { B::fused::length(chain) } noexcept -> std::same_as<std::size_t>;
+  { B::fused::prepare(context, chain) } -> std::same_as<result<typename B::fused>>;
+};
 
 /// The back end's layout between layers is not NHWC.
 template <class B>

@@ -26,10 +26,10 @@ struct network_step_of {
                             typename B::pointwise_conv2d, typename B::global_average_pool, typename B::dense,
                             typename B::softmax>;
 };
-template <has_depthwise_separable B, class LayoutChange>
+template <has_fused B, class LayoutChange>
 struct network_step_of<B, LayoutChange> {
   using type = std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d,
-                            typename B::pointwise_conv2d, typename B::depthwise_separable,
+                            typename B::pointwise_conv2d, typename B::fused,
                             typename B::global_average_pool, typename B::dense, typename B::softmax>;
 };
 template <class B, class LayoutChange>
@@ -65,8 +65,9 @@ class network {
       } else if (i == 0) {
         made.change_layout(in, false);
       }
-      const std::size_t count = made.fuses(chain.subspan(i)) ? 2 : 1;
-      auto prepared = count == 2 ? made.prepare_pair(chain[i], chain[i + 1]) : made.prepare_layer(chain[i]);
+      const std::size_t fused = fused_length(chain.subspan(i));
+      const std::size_t count = std::max<std::size_t>(fused, 1);
+      auto prepared = fused == 0 ? made.prepare_layer(chain[i]) : made.prepare_fused(chain.subspan(i, fused));
       if (!prepared)
         return error{prepared.error().code, "layer " + std::string(chain[i].name()) + ": " + prepared.error().message};
       i += count;
@@ -127,19 +128,18 @@ class network {
       add_step(layout_change{s, to_nhwc}, to_nhwc ? s.elements() : B::activation_elements(s));
   }
 
-  // Whether the back end computes the first two layers in one go.
-  static bool fuses(std::span<const packed_layer> chain) noexcept {
-    return has_depthwise_separable<B> && chain.size() >= 2 &&
-           std::holds_alternative<layers::depthwise_conv2d>(chain[0].params) &&
-           std::holds_alternative<layers::pointwise_conv2d>(chain[1].params);
-  }
-  result<step> prepare_pair(const packed_layer& depthwise, const packed_layer& pointwise) {
-    if constexpr (has_depthwise_separable<B>)
-      return as_step(B::depthwise_separable::prepare(
-          *context_, std::get<layers::depthwise_conv2d>(depthwise.params), depthwise.weights,
-          std::get<layers::pointwise_conv2d>(pointwise.params), pointwise.weights));
+  // How many of the first layers the back end computes in one go; 0 where it wants them one by one.
+  static std::size_t fused_length([[maybe_unused]] std::span<const packed_layer> chain) noexcept {
+    if constexpr (has_fused<B>)
+      return B::fused::length(chain);
     else
-      return prepare_layer(depthwise);  // fuses() never asks for this
+      return 0;
+  }
+  result<step> prepare_fused(std::span<const packed_layer> chain) {
+    if constexpr (has_fused<B>)
+      return as_step(B::fused::prepare(*context_, chain));
+    else
+      return prepare_layer(chain[0]);  // fused_length() never asks for this
   }
   result<step> prepare_layer(const packed_layer& layer) {
     return std::visit([&](const auto& params) { return prepare_layer(params, layer.weights); }, layer.params);

@@ -14,11 +14,15 @@
 #include <mobilenet/thread_pool.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdlib>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 MOBILENET_NAMESPACE_BEGIN
 
@@ -29,7 +33,7 @@ struct simd {
   class conv2d;
   class depthwise_conv2d;
   class pointwise_conv2d;
-  class depthwise_separable;
+  class fused;
   class global_average_pool;
   class dense;
   class softmax;
@@ -142,16 +146,23 @@ class simd::conv2d {
     return conv2d(params, weights);
   }
   void run(context& c, const float* in, float* out) const noexcept {
-    const auto& p = params_;
-    const shape size = p.output_shape();
+    const shape size = params_.output_shape();
     const std::size_t items = c.pool().threads() == 1 ? 1 : std::min<std::size_t>(size.height, c.pool().threads() * 4);
     c.pool().for_each(items, [&](std::size_t i) {
       const auto [first, end] = part(size.height, items, i);
-      c.kernels().convolution({in, p.in.height, p.in.width, p.in.channels, p.kernel_height, p.kernel_width, p.stride,
-                               p.pad.top, p.pad.left, view(weights_), out, size.height, size.width, size.channels,
-                               first, end, view(p.bounds)});
+      run_rows(c, in, out, size.height, first, end);
     });
   }
+  // Output rows [first, end), each into row y % out_rows of a buffer.
+  void run_rows(context& c, const float* in, float* out, std::size_t out_rows, std::size_t first,
+                std::size_t end) const noexcept {
+    const auto& p = params_;
+    const shape size = p.output_shape();
+    c.kernels().convolution({in, p.in.height, p.in.width, p.in.channels, p.kernel_height, p.kernel_width, p.stride,
+                             p.pad.top, p.pad.left, view(weights_), out, out_rows, size.width, size.channels, first,
+                             end, view(p.bounds)});
+  }
+  const layers::conv2d& params() const noexcept { return params_; }
 
  private:
   conv2d(const layers::conv2d& params, const packed_weights& weights) : params_(params), weights_(weights) {}
@@ -171,14 +182,15 @@ class simd::depthwise_conv2d {
     const std::size_t items = c.pool().threads() == 1 ? 1 : std::min<std::size_t>(size.height, c.pool().threads() * 4);
     c.pool().for_each(items, [&](std::size_t i) {
       const auto [first, end] = part(size.height, items, i);
-      run_rows(c, in, out + first * row, size.height * row, first, end);
+      run_rows(c, in, params_.in.height, out + first * row, size.height * row, first, end);
     });
   }
-  // Output rows [first, end), the first of which goes to `out`, and the next block of channels block_stride further.
-  void run_rows(context& c, const float* in, float* out, std::size_t block_stride, std::size_t first,
-                std::size_t end) const noexcept {
+  // Output rows [first, end), the first of which goes to `out`, and the next block of channels block_stride
+  // further. Input row y is row y % in_rows of a buffer.
+  void run_rows(context& c, const float* in, std::size_t in_rows, float* out, std::size_t block_stride,
+                std::size_t first, std::size_t end) const noexcept {
     const auto& p = params_;
-    c.kernels().depthwise({in, p.in.height, p.in.width, p.in.channels, p.kernel_height, p.kernel_width, p.stride,
+    c.kernels().depthwise({in, in_rows, p.in.height, p.in.width, p.in.channels, p.kernel_height, p.kernel_width, p.stride,
                            p.pad.top, p.pad.left, view(weights_), out, p.output_shape().width, block_stride, first, end,
                            view(p.bounds)});
   }
@@ -231,56 +243,202 @@ class simd::pointwise_conv2d {
   packed_weights weights_;
 };
 
-/// A depthwise convolution and the pointwise one that follows it, strip by strip: a few rows of the first stay in
-/// the cache while the second consumes them, and the layer needs one meeting of the threads instead of two.
-class simd::depthwise_separable {
+/// Layers computed in one go: a depthwise convolution and the pointwise one that follows it, strip by strip, so
+/// that a few rows of the first stay in the cache while the second consumes them. And, where activations are too
+/// large for the cache, several such blocks and the first convolution: each keeps only the rows that the
+/// next one's window needs, in a ring, and no activation between them ever exists as a whole.
+class simd::fused {
  public:
-  static result<depthwise_separable> prepare(context& c, const layers::depthwise_conv2d& depthwise,
-                                             const packed_weights& depthwise_weights,
-                                             const layers::pointwise_conv2d& pointwise,
-                                             const packed_weights& pointwise_weights) {
-    auto first = depthwise_conv2d::prepare(c, depthwise, depthwise_weights);
-    if (!first) return std::move(first).error();
-    auto second = pointwise_conv2d::prepare(c, pointwise, pointwise_weights);
-    if (!second) return std::move(second).error();
-    depthwise_separable layer(*std::move(first), *std::move(second), c.pool().threads());
-    const shape strip{static_cast<std::uint32_t>(layer.strip_rows_), pointwise.in.width, pointwise.in.channels};
-    if (auto r = c.reserve(activation_elements(strip)); !r) return std::move(r).error();
-    return layer;
+  static std::size_t length(std::span<const packed_layer> chain) noexcept {
+    std::size_t count = !chain.empty() && is<layers::conv2d>(chain[0]) ? 1 : 0;
+    std::size_t weight_bytes = 0;
+    for (std::size_t stages = count;
+         stages < max_stages && count + 2 <= chain.size() && is<layers::depthwise_conv2d>(chain[count]) &&
+         is<layers::pointwise_conv2d>(chain[count + 1]);
+         ++stages, count += 2) {
+      const auto& pointwise = std::get<layers::pointwise_conv2d>(chain[count + 1].params);
+      weight_bytes += pointwise.packed_kernel_elements() * sizeof(float);
+      const std::size_t between = activation_elements(layers::input_shape(chain[count].params)) * sizeof(float);
+      if (stages != 0 && (between <= cached_bytes || weight_bytes > cached_bytes)) break;
+    }
+    return count < 2 ? 0 : count;
   }
+
+  static result<fused> prepare(context& c, std::span<const packed_layer> chain) {
+    fused made;
+    for (std::size_t i = 0; i < chain.size(); i += is<layers::conv2d>(chain[i]) ? 1 : 2) {
+      auto added = made.add_stage(c, chain.subspan(i));
+      if (!added) return std::move(added).error();
+    }
+    made.plan(c.pool().threads());
+    if (auto r = c.reserve(made.scratch_elements_); !r) return std::move(r).error();
+    return made;
+  }
+
   void run(context& c, const float* in, float* out) const noexcept {
-    const shape size = pointwise_.params().output_shape();
-    const std::size_t panels = layers::panels(size.channels);
-    const std::size_t strips = (size.height + strip_rows_ - 1) / strip_rows_;
-    const std::size_t row = std::size_t{size.width} * simd_kernels::block_width(size.channels);
-    const std::size_t in_width = simd_kernels::block_width(pointwise_.params().in.channels);
-    c.pool().for_each(strips * panel_groups_, [&](std::size_t i, unsigned worker) {
-      const auto [first_row, end_row] = part(size.height, strips, i / panel_groups_);
-      const auto [first, end] = part(panels, panel_groups_, i % panel_groups_);
-      float* strip = c.scratch(worker);
-      const std::size_t positions = (end_row - first_row) * size.width;
-      depthwise_.run_rows(c, in, strip, positions * in_width, first_row, end_row);
-      pointwise_.run_part(c, strip, positions, positions, out + first_row * row, size.height * row, first, end);
+    const stage& last = stages_[stage_count_ - 1];
+    c.pool().for_each(row_parts_ * panel_parts_, [&](std::size_t i, unsigned worker) {
+      const auto [first, end] = part(last.out.height, row_parts_, i / panel_parts_);
+      const auto [first_panel, end_panel] = part(layers::panels(last.out.channels), panel_parts_, i % panel_parts_);
+      walk w{c, in, out, c.scratch(worker), first_panel, end_panel, {}};
+      // Where each stage's rows begin that this part needs.
+      std::size_t begin = first;
+      for (std::size_t s = stage_count_; s-- > 0;) {
+        w.next_row[s] = begin;
+        const std::size_t above = stages_[s].window.top;
+        begin = begin * stages_[s].window.stride;
+        begin = begin > above ? begin - above : 0;
+      }
+      compute_until(w, stage_count_ - 1, end);
     });
   }
 
  private:
+  static constexpr std::size_t max_stages = 8;
+  static constexpr std::size_t cached_bytes = 256 * 1024;  // what the second-level cache holds beside all else
   static constexpr std::size_t strip_bytes = 128 * 1024;
 
-  depthwise_separable(depthwise_conv2d&& depthwise, pointwise_conv2d&& pointwise, std::size_t threads)
-      : depthwise_(std::move(depthwise)), pointwise_(std::move(pointwise)) {
-    const shape in = pointwise_.params().in;
-    const std::size_t row_bytes = std::size_t{in.width} * blocks(in.channels) * 16 * sizeof(float);
-    const bool few = std::size_t{in.height} * in.width < 64 * threads;
-    panel_groups_ = few ? std::min<std::size_t>(threads, layers::panels(pointwise_.params().out_channels)) : 1;
-    strip_rows_ = few ? in.height : std::clamp<std::size_t>(strip_bytes / row_bytes, 1, (in.height + threads - 1) / threads);
-    if (in.height <= 14 && !few) strip_rows_ = (in.height + threads - 1) / threads;
+  template <class Params>
+  static bool is(const packed_layer& layer) noexcept {
+    return std::holds_alternative<Params>(layer.params);
   }
 
-  depthwise_conv2d depthwise_;
-  pointwise_conv2d pointwise_;
-  std::size_t strip_rows_ = 1;
-  std::size_t panel_groups_ = 1;
+  struct stage {
+    struct {
+      std::size_t height, stride, top;
+    } window;  // of the convolution, or of the depthwise one
+    std::optional<conv2d> convolution;  // else the two below
+    std::optional<depthwise_conv2d> depthwise;
+    std::optional<pointwise_conv2d> pointwise;
+    shape out;
+    std::size_t rows = 0;   // of its output's buffer: a ring, but for the last stage
+    std::size_t ring = 0;   // where that is in the scratch memory
+    std::size_t strip = 1;  // rows to compute at a time, at most
+  };
+
+  // One part of the work, on one thread.
+  struct walk {
+    context& c;
+    const float* in;
+    float* out;
+    float* scratch;
+    std::size_t first_panel, end_panel;  // of the last stage
+    std::array<std::size_t, max_stages> next_row;
+  };
+
+  result<void> add_stage(context& c, std::span<const packed_layer> chain) {
+    stage& s = stages_[stage_count_++];
+    if (const auto* params = std::get_if<layers::conv2d>(&chain[0].params)) {
+      auto layer = conv2d::prepare(c, *params, chain[0].weights);
+      if (!layer) return std::move(layer).error();
+      s.convolution = *std::move(layer);
+      s.window = {params->kernel_height, params->stride, params->pad.top};
+      s.out = params->output_shape();
+      return {};
+    }
+    const auto& window = std::get<layers::depthwise_conv2d>(chain[0].params);
+    const auto& product = std::get<layers::pointwise_conv2d>(chain[1].params);
+    auto first = depthwise_conv2d::prepare(c, window, chain[0].weights);
+    if (!first) return std::move(first).error();
+    auto second = pointwise_conv2d::prepare(c, product, chain[1].weights);
+    if (!second) return std::move(second).error();
+    s.depthwise = *std::move(first);
+    s.pointwise = *std::move(second);
+    s.window = {window.kernel_height, window.stride, window.pad.top};
+    s.out = product.output_shape();
+    return {};
+  }
+
+  static std::size_t row_elements(const shape& s) noexcept {
+    return blocks(s.channels) * simd_kernels::block_width(s.channels) * s.width;
+  }
+
+  // Decides how the work is split, how many rows each stage computes at a time, and where the rings lie.
+  void plan(std::size_t threads) noexcept {
+    stage& last = stages_[stage_count_ - 1];
+    const std::size_t positions = std::size_t{last.out.height} * last.out.width;
+    const std::size_t panels = layers::panels(last.out.channels);
+    // Few positions and many weights: each thread reads its own share of the weights, and computes the little
+    // depthwise convolution whole. Otherwise each takes rows of its own.
+    const bool by_panels = stage_count_ == 1 && positions < 64 * threads;
+    panel_parts_ = by_panels ? std::min(threads, panels) : 1;
+    row_parts_ = by_panels ? 1 : std::min<std::size_t>(threads, last.out.height);
+
+    std::size_t strip_elements = 0;
+    std::size_t wanted = stage_count_ > 1 ? chain_rows : last.out.height;
+    for (std::size_t i = stage_count_; i-- > 0;) {
+      stage& s = stages_[i];
+      s.rows = i + 1 == stage_count_ ? s.out.height : wanted;
+      s.strip = wanted;
+      if (s.depthwise) {
+        const std::size_t row = row_elements(s.pointwise->params().in);
+        if (stage_count_ == 1) {
+          const std::size_t most = (last.out.height + row_parts_ - 1) / row_parts_;
+          const std::size_t fitting = std::max<std::size_t>(1, strip_bytes / sizeof(float) / row);
+          // Nearly equal strips; and whole images where the weights are what is large.
+          s.strip = positions <= 196 ? most : (most + (most + fitting - 1) / fitting - 1) / ((most + fitting - 1) / fitting);
+        }
+        strip_elements = std::max(strip_elements, s.strip * row);
+      }
+      if (i + 1 != stage_count_) {
+        s.ring = scratch_elements_;
+        scratch_elements_ += s.rows * row_elements(s.out);
+      }
+      wanted = (wanted - 1) * s.window.stride + s.window.height;
+    }
+    strip_ = scratch_elements_;
+    scratch_elements_ += strip_elements;
+  }
+
+  // Computes a stage's rows from where it stopped, and before that the rows of earlier stages that they need.
+  void compute_until(walk& w, std::size_t i, std::size_t end) const noexcept {
+    const stage& s = stages_[i];
+    while (w.next_row[i] < end) {
+      const std::size_t first = w.next_row[i];
+      const std::size_t stop = std::min(end, first + s.strip);
+      if (i > 0) {
+        const std::size_t needed = (stop - 1) * s.window.stride + s.window.height;
+        compute_until(w, i - 1, std::clamp<std::size_t>(needed, s.window.top, s.window.top + stages_[i - 1].out.height) -
+                                    s.window.top);
+      }
+      compute_rows(w, i, first, stop);
+      w.next_row[i] = stop;
+    }
+  }
+
+  void compute_rows(walk& w, std::size_t i, std::size_t first, std::size_t end) const noexcept {
+    const stage& s = stages_[i];
+    const bool is_last = i + 1 == stage_count_;
+    float* out = is_last ? w.out : w.scratch + s.ring;
+    if (s.convolution) return s.convolution->run_rows(w.c, w.in, out, s.rows, first, end);
+
+    const shape in = s.pointwise->params().in;
+    const std::size_t positions = (end - first) * in.width;
+    const std::size_t in_width = simd_kernels::block_width(in.channels);
+    const std::size_t out_width = simd_kernels::block_width(s.out.channels);
+    float* strip = w.scratch + strip_;
+    s.depthwise->run_rows(w.c, i == 0 ? w.in : w.scratch + stages_[i - 1].ring,
+                          i == 0 ? s.depthwise->params().in.height : stages_[i - 1].rows, strip, positions * in_width,
+                          first, end);
+    // The rows go where they belong in the ring, in two pieces where its end comes between.
+    for (std::size_t row = first; row < end;) {
+      const std::size_t slot = row % s.rows;
+      const std::size_t piece = std::min(end - row, s.rows - slot);
+      s.pointwise->run_part(w.c, strip + (row - first) * in.width * in_width, positions, piece * in.width,
+                            out + slot * in.width * out_width, s.rows * in.width * out_width,
+                            is_last ? w.first_panel : 0, is_last ? w.end_panel : layers::panels(s.out.channels));
+      row += piece;
+    }
+  }
+
+  static constexpr std::size_t chain_rows = 2;  // of the last stage at a time
+
+  std::array<stage, max_stages> stages_;
+  std::size_t stage_count_ = 0;
+  std::size_t row_parts_ = 1;
+  std::size_t panel_parts_ = 1;
+  std::size_t strip_ = 0;
+  std::size_t scratch_elements_ = 0;
 };
 
 class simd::global_average_pool {

@@ -47,9 +47,11 @@ struct pointwise_arguments {
   bounds clamp;
 };
 
-/// Output rows [first_row, end_row) of every block of channels; `out` is where first_row of block 0 goes.
+/// Output rows [first_row, end_row) of every block of channels; `out` is where first_row of block 0 goes. The
+/// input's buffer has in_rows rows: row y of the input is row y % in_rows of the buffer.
 struct depthwise_arguments {
   const float* in;
+  std::size_t in_rows;
   std::size_t in_height, in_width, channels;
   std::size_t kernel_height, kernel_width, stride, top, left;
   weights w;
@@ -60,14 +62,14 @@ struct depthwise_arguments {
   bounds clamp;
 };
 
-/// Output rows [first_row, end_row) of a convolution that reads NHWC.
+/// Output rows [first_row, end_row) of a convolution that reads NHWC; row y is row y % out_rows of the output's buffer.
 struct convolution_arguments {
   const float* in;
   std::size_t in_height, in_width, in_channels;
   std::size_t kernel_height, kernel_width, stride, top, left;
   weights w;
   float* out;
-  std::size_t out_height, out_width, out_channels;
+  std::size_t out_rows, out_width, out_channels;
   std::size_t first_row, end_row;
   bounds clamp;
 };
