@@ -52,7 +52,7 @@ layers::clamp* bounds_of(layers::description& params) {
 }  // namespace
 
 error layer_error(const source_layer& layer, const std::string& what, errc code) {
-  return {code, "layer '" + printable(layer.name) + "' (" + printable(layer.kind) + "): " + what};
+  return {code, std::string(layer.called) + " '" + printable(layer.name) + "' (" + printable(layer.kind) + "): " + what};
 }
 
 void chain_builder::add_name(const source_layer& layer, bool changes_the_activation) {

@@ -21,7 +21,8 @@ namespace mobilenet::tools {
 /// Which layer of the source model an operation stands for: the subject of every error.
 struct source_layer {
   std::string name;
-  std::string kind;  ///< the framework's word: "Conv2D"
+  std::string kind;              ///< the framework's word: "Conv2D"
+  const char* called = "layer";  ///< "node" in a graph
 };
 
 /// "layer 'conv1' (Conv2D): what".
@@ -41,6 +42,7 @@ struct layer_chain {
   std::vector<layer_source> layers;
   double input_scale = 1.0;   ///< the source starts with x * scale + offset, which belongs to the preprocessing
   double input_offset = 0.0;
+  bool scales_input() const noexcept { return input_scale != 1.0 || input_offset != 0.0; }
 };
 
 /// errors   unsupported: the operation has no place in MobileNet v1 where it stands; shape_mismatch;

@@ -1,5 +1,6 @@
 #include "convert.hpp"
 
+#include "graph_topology.hpp"
 #include "json_value.hpp"
 #include "keras_topology.hpp"
 #include "tfjs_model.hpp"
@@ -54,12 +55,11 @@ result<std::vector<std::string>> read_labels(const std::string& path, std::uint3
   return names;
 }
 
-mobilenet::preprocessing scaling(const std::optional<input_range>& range, const mobilenet::preprocessing& standard,
-                                 const layer_chain& chain) {
-  const bool scales_itself = chain.input_scale != 1.0 || chain.input_offset != 0.0;
-  // A model that begins with a Rescaling layer takes pixels as they are, unless told otherwise.
-  auto p = range ? mobilenet::preprocessing::to_range(range->low, range->high) : standard;
-  if (!scales_itself) return p;
+// What the network begins with belongs to the preprocessing: x * a + b, then times scale plus offset.
+mobilenet::preprocessing scaling(const std::optional<input_range>& range, const network_topology& topology) {
+  const layer_chain& chain = topology.chain;
+  auto p = range ? mobilenet::preprocessing::to_range(range->low, range->high) : topology.scaling;
+  if (!chain.scales_input()) return p;
   p.a = static_cast<float>(static_cast<double>(p.a) * chain.input_scale);
   p.b = static_cast<float>(static_cast<double>(p.b) * chain.input_scale + chain.input_offset);
   return p;
@@ -90,13 +90,11 @@ result<model_source> read_model(const convert_options& options, conversion_repor
                                              ", expected two different finite numbers"};
   const auto model = tfjs_model::open(options.input);
   if (!model) return model.error();
-  if (model->is_graph())
-    return in_file(model->path(), "a graph model, expected a layers model", errc::unsupported);
-  auto topology = read_keras_topology(*model);
+  auto topology = model->is_graph() ? read_graph_topology(*model) : read_keras_topology(*model);
   if (!topology) return std::move(topology).error();
 
   report.model_json = model->path();
-  report.form = "layers model";
+  report.form = model->is_graph() ? "graph model" : "layers model";
   report.name = topology->name;
   report.source_layers = topology->source_layers;
   report.source_weights = model->weights().size();
@@ -105,9 +103,7 @@ result<model_source> read_model(const convert_options& options, conversion_repor
   report.notes = topology->notes;
 
   model_source source;
-  const bool scales_itself = topology->chain.input_scale != 1.0 || topology->chain.input_offset != 0.0;
-  const mobilenet::preprocessing raw{mobilenet::preprocessing::formula::multiply_add, 1.0f, 0.0f};
-  source.preprocessing = scaling(options.range, scales_itself ? raw : mobilenet::preprocessing{}, topology->chain);
+  source.preprocessing = scaling(options.range, *topology);
   source.layers = std::move(topology->chain.layers);
   source.output = topology->output;
   source.first_class = topology->first_class;

@@ -38,6 +38,14 @@ json_value json_value::operator[](std::size_t index) const {
           path_ + "[" + std::to_string(index) + "]"};
 }
 
+std::vector<json_value> json_value::members() const {
+  std::vector<json_value> all;
+  if (is_object())
+    for (const auto& member : value_->GetObject())
+      all.emplace_back(&member.value, path_ + "." + std::string(member.name.GetString(), member.name.GetStringLength()));
+  return all;
+}
+
 std::string json_value::shown() const {
   if (value_ == nullptr) return "nothing";
   switch (value_->GetType()) {

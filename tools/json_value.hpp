@@ -35,6 +35,8 @@ class json_value {
   json_value operator[](std::string_view key) const;
   /// An element of an array, or a value that is not there.
   json_value operator[](std::size_t index) const;
+  /// The members of an object, in its order; none of anything else.
+  std::vector<json_value> members() const;
   /// Number of elements of an array, else 0.
   std::size_t size() const noexcept { return is_array() ? value_->Size() : 0; }
 

@@ -1,11 +1,12 @@
 #include "keras_layer_graph.hpp"
 
+#include "single_chain.hpp"
+
 #include <algorithm>
 #include <cstddef>
-#include <deque>
+#include <iterator>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 namespace mobilenet::tools {
@@ -107,93 +108,15 @@ result<std::vector<node>> read_nodes(const json_value& entries) {
   return nodes;
 }
 
-/// The nodes of a functional model by number: which follows which, checked to be one chain.
-class layer_graph {
- public:
-  static result<layer_graph> create(const std::vector<node>& nodes) {
-    layer_graph graph;
-    std::unordered_map<std::string_view, std::size_t> number;
-    for (std::size_t i = 0; i < nodes.size(); ++i)
-      if (!number.emplace(nodes[i].layer.id.name, i).second)
-        return layer_error(nodes[i].layer.id, "there are two layers of this name", errc::invalid_argument);
-    graph.inputs_.resize(nodes.size());
-    graph.followers_.resize(nodes.size());
-    for (std::size_t i = 0; i < nodes.size(); ++i)
-      for (const std::string& name : nodes[i].inputs) {
-        const auto input = number.find(name);
-        if (input == number.end())
-          return layer_error(nodes[i].layer.id, "its input '" + printable(name) + "' is no layer of the model",
-                             errc::invalid_argument);
-        graph.inputs_[i].push_back(input->second);
-        graph.followers_[input->second].push_back(i);
-      }
-    return graph;
-  }
-
-  /// Every layer after its inputs, and otherwise in the order of the array (Kahn's algorithm).
-  /// errors   invalid_argument: names a layer of the cycle
-  result<std::vector<std::size_t>> in_order(const std::vector<node>& nodes) const {
-    std::vector<std::size_t> missing(nodes.size());
-    std::deque<std::size_t> ready;
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      missing[i] = inputs_[i].size();
-      if (missing[i] == 0) ready.push_back(i);
-    }
-    std::vector<std::size_t> order;
-    while (!ready.empty()) {
-      const std::size_t i = ready.front();
-      ready.pop_front();
-      order.push_back(i);
-      for (const std::size_t follower : followers_[i])
-        if (--missing[follower] == 0) ready.push_back(follower);
-    }
-    if (order.size() == nodes.size()) return order;
-
-    // Whoever still waits has an input that waits too: walking back among them ends up on the cycle.
-    std::size_t at = 0;
-    while (missing[at] == 0) ++at;
-    for (std::size_t step = 0; step < nodes.size(); ++step)
-      at = *std::find_if(inputs_[at].begin(), inputs_[at].end(), [&](std::size_t i) { return missing[i] != 0; });
-    return layer_error(nodes[at].layer.id, "it needs its own output as input: the layers form a cycle",
-                       errc::invalid_argument);
-  }
-
-  const std::vector<std::size_t>& inputs(std::size_t i) const { return inputs_[i]; }
-  const std::vector<std::size_t>& followers(std::size_t i) const { return followers_[i]; }
-
- private:
-  std::vector<std::vector<std::size_t>> inputs_;
-  std::vector<std::vector<std::size_t>> followers_;
-};
-
 result<std::vector<node>> functional_chain(std::vector<node> nodes, const json_value& config,
                                            bool (*is_known)(const std::string&)) {
-  const auto graph = layer_graph::create(nodes);
-  if (!graph) return graph.error();
-  const auto order = graph->in_order(nodes);
+  std::vector<chain_node> links;
+  for (const node& n : nodes)
+    links.push_back({n.layer.id, n.inputs, is_model(n.layer.id.kind) || is_known(n.layer.id.kind)});
+  const auto order = single_chain(links);
   if (!order) return order.error();
 
-  for (const std::size_t i : *order)
-    if (const source_layer& layer = nodes[i].layer.id; !is_model(layer.kind) && !is_known(layer.kind))
-      return layer_error(layer, "not part of MobileNet v1");
-  for (const std::size_t i : *order) {
-    const source_layer& layer = nodes[i].layer.id;
-    const std::size_t inputs = graph->inputs(i).size();
-    const std::size_t expected = i == order->front() ? 0 : 1;
-    if (inputs != expected)
-      return layer_error(layer, "it has " + std::to_string(inputs) + (inputs == 1 ? " input" : " inputs") +
-                                    ", expected " + (expected == 0 ? "none, as the first layer" : "1"));
-  }
-  for (const std::size_t i : *order)
-    if (graph->followers(i).size() > 1) {
-      const std::size_t first = graph->followers(i)[0];
-      const std::size_t second = graph->followers(i)[1];
-      return layer_error(nodes[second].layer.id, "not part of MobileNet v1: it branches off after layer '" +
-                                                     printable(nodes[i].layer.id.name) + "', where layer '" +
-                                                     printable(nodes[first].layer.id.name) + "' follows already");
-    }
-
-  // One input each and no branch: the order is the chain. What comes after the output is not asked for.
+  // What comes after the output is not asked for.
   std::size_t length = order->size();
   if (const json_value outputs = config["output_layers"]) {
     const auto names = tensor_layers(outputs);

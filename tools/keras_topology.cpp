@@ -411,6 +411,8 @@ result<network_topology> read(const tfjs_model& model) {
   auto made = finish_topology(r.builder);
   if (!made) return made;
   made->source_layers = keras_layers->size();
+  // A model that begins with a Rescaling layer takes pixels as they are.
+  if (made->chain.scales_input()) made->scaling = {mobilenet::preprocessing::formula::multiply_add, 1.0f, 0.0f};
   if (const json_value name = root["config"]["name"]; name.is_string()) made->name = *name.string();
   return made;
 }
