@@ -115,7 +115,8 @@ class [[nodiscard]] result {
     if (!has_value()) throw exception(error());
     return **this;
   }
-  T&& value() && {
+  /// By value, so that  for (auto& p : classifier.classify(image).value())  does not loop over a dead temporary.
+  T value() && {
     if (!has_value()) throw exception(error());
     return *std::move(*this);
   }
