@@ -251,8 +251,8 @@ class packed_model {
   }
 
   std::span<const packed_layer> layers() const noexcept { return layers_; }
-  shape input_shape() const noexcept { return layers::input_shape(layers_.front().params); }
-  shape output_shape() const noexcept { return layers::output_shape(layers_.back().params); }
+  shape input_shape() const noexcept { return layers_.empty() ? shape{} : layers::input_shape(layers_.front().params); }
+  shape output_shape() const noexcept { return layers_.empty() ? shape{} : layers::output_shape(layers_.back().params); }
   const mobilenet::preprocessing& preprocessing() const noexcept { return preprocessing_; }
   output_kind output() const noexcept { return output_; }
 
@@ -321,7 +321,8 @@ class packed_model {
     if (compared == 0 || std::memcmp(bytes_.data(), format::magic.data(), compared) != 0)
       return error{errc::not_a_model, "not a packed model: the first bytes are not those of an .mnet file"};
     if (bytes_.size() < sizeof(format::header) + format::spare_bytes)
-      return corrupt("file length", bytes_.size(), "at least " + std::to_string(sizeof(format::header)) + " bytes");
+      return corrupt("file length", bytes_.size(),
+                     "at least " + std::to_string(sizeof(format::header) + format::spare_bytes) + " bytes");
     auto head = read<format::header>(bytes_, 0);
     if (head.byte_order_mark != format::byte_order_mark)
       return error{errc::unsupported_version, "byte order mark is " + hex(head.byte_order_mark) + ", expected " +
@@ -484,6 +485,8 @@ class packed_model {
     const shape out = output_shape();
     if (record.output == 1 && (out.height != 1 || out.width != 1))
       return corrupt("preprocessing.output says classes, but the last layer gives " + to_string(out));
+    if (record.output == 0 && record.first_class != 0)
+      return corrupt("preprocessing.first_class", record.first_class, "0 for a model without classes");
     if (record.first_class > 1 || record.first_class >= out.channels)
       return corrupt("preprocessing.first_class", record.first_class, "0, or 1 before at least one class");
     if (input_shape().channels != 3)
@@ -526,7 +529,7 @@ class packed_model {
   std::array<format::section, format::section_kinds> sections_{};
   std::vector<packed_layer> layers_;
   mobilenet::preprocessing preprocessing_;
-  output_kind output_ = output_kind::classes;
+  output_kind output_ = output_kind::features;
   std::uint32_t first_class_ = 0;
 };
 
