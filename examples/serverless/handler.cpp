@@ -56,6 +56,7 @@ bool starts_as_an_image(std::span<const std::byte> bytes) {
 
 failure from_library(const mobilenet::error& e) {
   switch (e.code) {
+    case mobilenet::errc::unsupported: return {kind::not_an_image, e.message};
     case mobilenet::errc::invalid_image: return {kind::invalid_image, e.message};
     case mobilenet::errc::image_too_large: return {kind::image_too_large, e.message};
     case mobilenet::errc::out_of_memory: return {kind::out_of_memory, e.message};
@@ -92,6 +93,7 @@ outcome<void> handler::load() {
   stopwatch watch;
   mobilenet::classifier_options options;
   options.run.threads = settings_.threads;
+  options.open.pages = mobilenet::page_in::populate;  // all will be read at once anyway: fewer page faults, and in order
   using classifier = mobilenet::classifier<handler_backend>;
   const auto embedded = embedded_model();
   auto opened = settings_.model.empty() && !embedded.empty() ? classifier::from_bytes(embedded, options)

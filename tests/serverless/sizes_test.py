@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """What is uploaded stays small: the executable, and the zips with the weights of MobileNet 1.0 in them.
 
-A full-size model needs the reference data; without it only the executable and the zips that were built are weighed.
-The zips are opened, put where the platforms put them, and run.
+The zips that were built are opened, put where the platforms put them, and run.
 """
 import glob
 import zipfile
@@ -10,6 +9,7 @@ from support import *
 
 MEGABYTE = 1_000_000
 ZIPS = os.environ.get("MOBILENET_ZIPS", "")
+SYNTHETIC = os.environ.get("MAKE_SYNTHETIC_MODEL", "")
 
 
 class Sizes(TestCase):
@@ -25,15 +25,16 @@ class Sizes(TestCase):
         self.assertNotIn(b".symtab", elf)
 
     def test_zips_with_full_size_weights(self):
-        if not DATA or not os.path.exists(PROGRAM):
-            self.skipTest("skipped: MOBILENET_TEST_DATA and MOBILENET_PROGRAM do not name the reference data and the converter")
-        for weights, limit in (("f32", 18), ("f16", 10)):
-            with tempfile.TemporaryDirectory() as folder:
-                model = os.path.join(folder, "model.mnet")
-                subprocess.run([PROGRAM, "convert", f"{DATA}/models/mobilenet_v1_1.00_224_qat", "-o", model, "--weights", weights,
-                                "--labels", os.path.join(HERE, "..", "..", "models", "imagenet_labels.txt")],
+        if not os.path.exists(PROGRAM) or not os.path.exists(SYNTHETIC):
+            self.skipTest("skipped: MOBILENET_PROGRAM and MAKE_SYNTHETIC_MODEL do not name the programs that make a model")
+        labels = os.path.join(HERE, "..", "..", "models", "imagenet_labels.txt")
+        with tempfile.TemporaryDirectory() as folder:
+            # Random weights compress less than trained ones: what is small enough with them is small enough.
+            source, model, target = (os.path.join(folder, name) for name in ("source", "model.mnet", "x.zip"))
+            subprocess.run([SYNTHETIC, source, "--alpha", "1.0"], check=True, capture_output=True)
+            for weights, limit in (("f32", 18), ("f16", 10)):
+                subprocess.run([PROGRAM, "convert", source, "-o", model, "--weights", weights, "--labels", labels],
                                check=True, capture_output=True)
-                target = os.path.join(folder, "x.zip")
                 with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
                     archive.write(HANDLER, "exec")
                     archive.write(model, "model.mnet")
