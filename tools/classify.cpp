@@ -150,7 +150,7 @@ error without_prefix(error e) {
 
 template <class B>
 result<bool> classify_with(const classify_options& options) {
-  auto made = classifier<B>::open(options.model, {.run = {.threads = options.threads}});
+  auto made = classifier<B>::open(options.model, {.open = {}, .run = {.threads = options.threads}});
   if (!made) return std::move(made).error();
   if (made->model().output() != output_kind::classes)
     return error{errc::unsupported, options.model + ": the model has no classes: it ends in " +
