@@ -1,13 +1,20 @@
 // JPEG, PNG and BMP bytes to pixels, by stb_image. Not part of mobilenet.hpp: include it where you decode.
 #pragma once
 
+#include <mobilenet/detail/exif.hpp>
+#include <mobilenet/detail/file_bytes.hpp>
+#include <mobilenet/detail/jpeg_segments.hpp>
 #include <mobilenet/detail/stb_image.hpp>
 #include <mobilenet/image.hpp>
+#include <mobilenet/image_decoder.hpp>
+#include <mobilenet/image_format.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,67 +22,27 @@
 
 MOBILENET_NAMESPACE_BEGIN
 
-/// What decode_image refuses before it allocates.
-struct decode_limits {
-  std::uint64_t max_pixels = 40'000'000;
-};
-
 namespace detail {
 
-/// Bytes of an image file, read at any offset: past the end they are 0.
-class file_bytes {
- public:
-  explicit file_bytes(std::span<const std::byte> bytes) : bytes_(bytes) {}
-
-  std::uint64_t size() const noexcept { return bytes_.size(); }
-  std::uint32_t at(std::uint64_t i) const noexcept { return i < size() ? static_cast<std::uint32_t>(bytes_[i]) : 0; }
-  std::uint32_t be16(std::uint64_t i) const noexcept { return at(i) << 8 | at(i + 1); }
-  std::uint32_t be32(std::uint64_t i) const noexcept { return be16(i) << 16 | be16(i + 2); }
-  std::uint32_t le16(std::uint64_t i) const noexcept { return at(i + 1) << 8 | at(i); }
-  std::uint32_t le32(std::uint64_t i) const noexcept { return le16(i + 2) << 16 | le16(i); }
-  bool starts_with(std::string_view magic) const noexcept {
-    return size() >= magic.size() && std::memcmp(bytes_.data(), magic.data(), magic.size()) == 0;
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-};
-
-inline error truncated_image() {
-  return {errc::invalid_image, "image: truncated: the file ends before the pixels do"};
-}
-inline error damaged_image(std::string_view what) {
-  std::string message = "image: damaged: ";
-  for (const char c : what) message += c >= ' ' && c <= '~' ? c : '?';  // stb_image quotes chunk names as they are
-  return {errc::invalid_image, std::move(message)};
+inline error unsupported_kind(std::string_view what) {
+  return {errc::unsupported, "image: unsupported format: " + std::string(what)};
 }
 
-/// stb_image fills the rest of a truncated JPEG with grey and reports success, which would be classified
-/// without a word: so the scan data must run to the end-of-image marker. And its versions before 2.28 write
-/// past a Huffman table of more than 256 codes.
-inline result<void> check_jpeg(const file_bytes& file) {
-  constexpr std::uint32_t huffman_tables = 0xc4;
-  constexpr std::uint32_t end_of_image = 0xd9;
-  std::uint64_t i = 2;  // past the start-of-image marker
-  while (i + 1 < file.size()) {
-    const std::uint32_t marker = file.at(i + 1);
-    if (file.at(i) != 0xff || marker == 0xff) {  // entropy-coded data, or fill bytes
-      ++i;
-      continue;
-    }
-    if (marker == end_of_image) return {};
-    i += 2;
-    if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue;  // stuffed byte, restart: no length follows
-    const std::uint64_t next = i + file.be16(i);
-    for (std::uint64_t table = i + 2; marker == huffman_tables && table < next;) {
-      std::uint32_t codes = 0;
-      for (std::uint64_t length = 1; length <= 16; ++length) codes += file.at(table + length);
-      if (codes > 256) return damaged_image("a Huffman table has more than 256 codes");
-      table += 17 + codes;
-    }
-    i = next;
+/// What stb_image does not read, or reads wrongly, of the formats that it reads.
+inline result<void> check_supported(const file_bytes& file, image_format format, const jpeg_segments& jpeg) {
+  if (format == image_format::jpeg) {
+    if (jpeg.frame > 0xc2) return unsupported_kind("JPEG with arithmetic coding, lossless or hierarchical");
+    if (jpeg.frame != 0 && jpeg.bits != 8)
+      return unsupported_kind("JPEG with " + std::to_string(jpeg.bits) + " bits a sample, expected 8");
+  } else if (format == image_format::png) {
+    // Its channels are in another order, and it has no checksums.
+    if (file.has(12, "CgBI")) return unsupported_kind("PNG as Xcode rewrites it for iOS, expected a standard one");
+  } else if (file.le32(14) >= 40) {
+    const std::uint32_t compression = file.le32(30);
+    if (compression == 1 || compression == 2) return unsupported_kind("BMP with run-length compression");
+    if (compression == 4 || compression == 5) return unsupported_kind("BMP with a JPEG or PNG inside");
   }
-  return truncated_image();
+  return {};
 }
 
 /// A PNG is whole when its chunks reach the one that says it ends.
@@ -93,6 +60,20 @@ inline result<void> check_bmp(const file_bytes& file, std::uint64_t width, std::
   const std::uint64_t row = (width * file.le16(core_header ? 24 : 28) + 31) / 32 * 4;
   if (pixels_at > file.size() || row * height > file.size() - pixels_at) return truncated_image();
   return {};
+}
+
+/// "Adobe", version 100, transform 0: four components are CMYK.
+inline constexpr std::string_view adobe_segment{"\xff\xee\x00\x0e" "Adobe\0\x64\0\0\0\0\0", 16};
+
+/// A copy of a JPEG with that segment in front of all others; by malloc, null without memory.
+inline std::byte* with_adobe_segment(std::span<const std::byte> jpeg) noexcept {
+  constexpr std::size_t start_of_image = 2;
+  auto* copy = static_cast<std::byte*>(std::malloc(jpeg.size() + adobe_segment.size()));
+  if (copy == nullptr) return nullptr;
+  std::memcpy(copy, jpeg.data(), start_of_image);
+  std::memcpy(copy + start_of_image, adobe_segment.data(), adobe_segment.size());
+  std::memcpy(copy + start_of_image + adobe_segment.size(), jpeg.data() + start_of_image, jpeg.size() - start_of_image);
+  return copy;
 }
 
 struct image_size {
@@ -115,31 +96,49 @@ inline image_size read_image_size(const file_bytes& file, std::span<const std::b
 
 }  // namespace detail
 
-/// Decodes a JPEG (baseline or progressive), PNG or BMP to 8-bit RGB. Grey becomes R = G = B, alpha is dropped,
-/// 16-bit samples keep their upper half, EXIF orientation is ignored: as tf.browser.fromPixels gives a photo.
+/// Decodes a JPEG (baseline or progressive; grey, colour, CMYK, YCCK), PNG or BMP to 8-bit RGB. Grey becomes
+/// R = G = B, alpha is dropped as tf.browser.fromPixels drops it, 16-bit samples keep their upper half, CMYK counts
+/// as stored inverted as all programs store it. EXIF orientation is ignored unless options ask for it.
 ///
 /// bytes    the whole file
-/// errors   invalid_image: not one of these formats, damaged or truncated; image_too_large: more pixels than
-///          limits allow, found in the header before anything is allocated; out_of_memory
+/// errors   unsupported: another format, named where it is known; invalid_image: empty, damaged or truncated;
+///          image_too_large: more pixels than options allow, found in the header before anything is allocated;
+///          out_of_memory
 /// source   stb_image 2.27 and later
-inline result<image> decode_image(std::span<const std::byte> bytes, const decode_limits& limits = {}) {
+inline result<image> decode_image(std::span<const std::byte> bytes, const decode_options& options = {}) {
   if (bytes.empty()) return error{errc::invalid_image, "image: the file is empty"};
-  if (bytes.size() > std::size_t{std::numeric_limits<int>::max()})
+  if (bytes.size() > std::size_t{std::numeric_limits<int>::max() - 64})
     return error{errc::image_too_large,
                  "image: file of " + std::to_string(bytes.size()) + " bytes, expected less than 2 GiB"};
   const detail::file_bytes file(bytes);
-  const bool jpeg = file.starts_with("\xff\xd8\xff");
-  if (jpeg)
-    if (auto whole = detail::check_jpeg(file); !whole) return std::move(whole).error();
+  const image_format format = recognise_image(bytes);
+  if (format != image_format::jpeg && format != image_format::png && format != image_format::bmp)
+    return unsupported_format(bytes, "JPEG, PNG or BMP");
+
+  detail::jpeg_segments jpeg;
+  if (format == image_format::jpeg) {
+    auto read = detail::read_jpeg_segments(file);
+    if (!read) return std::move(read).error();
+    jpeg = *read;
+  }
+  if (auto supported = detail::check_supported(file, format, jpeg); !supported) return std::move(supported).error();
   const auto [width, height] = detail::read_image_size(file, bytes);
   if (width == 0 || height == 0)
-    return error{errc::invalid_image, "image: neither a JPEG, a PNG nor a BMP file, or its header is damaged"};
-  if (std::uint64_t{width} * height > limits.max_pixels)
+    return detail::damaged_image("the header of the " + std::string(to_string(format)));
+  if (std::uint64_t{width} * height > options.max_pixels)
     return error{errc::image_too_large, "image: " + std::to_string(width) + "x" + std::to_string(height) +
-                                            " pixels, expected at most " + std::to_string(limits.max_pixels) + " in all"};
-  if (!jpeg) {
-    auto whole = file.at(0) == 'B' ? detail::check_bmp(file, width, height) : detail::check_png(file);
+                                            " pixels, expected at most " + std::to_string(options.max_pixels) + " in all"};
+  if (format != image_format::jpeg) {
+    auto whole = format == image_format::bmp ? detail::check_bmp(file, width, height) : detail::check_png(file);
     if (!whole) return std::move(whole).error();
+  }
+
+  // Without Adobe's segment stb_image takes CMYK for YCbCr and alpha.
+  std::unique_ptr<std::byte, void (*)(void*)> with_segment(nullptr, std::free);
+  if (jpeg.components == 4 && !jpeg.adobe) {
+    with_segment.reset(detail::with_adobe_segment(bytes));
+    if (with_segment == nullptr) return error{errc::out_of_memory, "image: no memory for a copy of the file"};
+    bytes = {with_segment.get(), bytes.size() + detail::adobe_segment.size()};
   }
 
   // Twice what the rows can take before they are unfiltered, because the buffer doubles; the compressed data is
@@ -162,7 +161,9 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
                    "image: no memory to decode " + std::to_string(width) + "x" + std::to_string(height) + " pixels"};
     return detail::damaged_image(why);
   }
-  return image::adopt(pixels, width, height, stb::mobilenet_stbi_image_free);
+  image decoded = image::adopt(pixels, width, height, stb::mobilenet_stbi_image_free);
+  if (!options.apply_exif_orientation) return decoded;
+  return detail::turned_upright(std::move(decoded), detail::exif_orientation(file));
 }
 
 MOBILENET_NAMESPACE_END

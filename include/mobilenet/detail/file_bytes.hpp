@@ -1,0 +1,37 @@
+// A file's bytes, read at any offset in either byte order.
+#pragma once
+
+#include <mobilenet/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+MOBILENET_NAMESPACE_BEGIN
+namespace detail {
+
+/// Past the end every byte is 0, so that a reader need not ask before each field.
+class file_bytes {
+ public:
+  explicit file_bytes(std::span<const std::byte> bytes) : bytes_(bytes) {}
+
+  std::uint64_t size() const noexcept { return bytes_.size(); }
+  std::uint32_t at(std::uint64_t i) const noexcept { return i < size() ? static_cast<std::uint32_t>(bytes_[i]) : 0; }
+  std::uint32_t be16(std::uint64_t i) const noexcept { return at(i) << 8 | at(i + 1); }
+  std::uint32_t be32(std::uint64_t i) const noexcept { return be16(i) << 16 | be16(i + 2); }
+  std::uint32_t le16(std::uint64_t i) const noexcept { return at(i + 1) << 8 | at(i); }
+  std::uint32_t le32(std::uint64_t i) const noexcept { return le16(i + 2) << 16 | le16(i); }
+  bool has(std::uint64_t i, std::string_view text) const noexcept {
+    return i <= size() && text.size() <= size() - i && std::memcmp(bytes_.data() + i, text.data(), text.size()) == 0;
+  }
+  bool starts_with(std::string_view magic) const noexcept { return has(0, magic); }
+  file_bytes from(std::uint64_t i) const noexcept { return file_bytes(bytes_.subspan(i < size() ? i : size())); }
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+}  // namespace detail
+MOBILENET_NAMESPACE_END

@@ -1,0 +1,50 @@
+// What a decoder is, so that a host can bring its own: anything that is called with a file's bytes.
+#pragma once
+
+#include <mobilenet/error.hpp>
+#include <mobilenet/image.hpp>
+#include <mobilenet/image_format.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+MOBILENET_NAMESPACE_BEGIN
+
+/// What the caller of a decoder wants of it.
+struct decode_options {
+  /// More are refused before memory is taken for them.
+  std::uint64_t max_pixels = 40'000'000;
+  /// Turns a photo upright as its EXIF orientation asks for. Off, because TensorFlow.js in Node.js ignores it;
+  /// a browser turns a photo before TensorFlow.js sees it.
+  bool apply_exif_orientation = false;
+};
+
+/// A decoder: a function, a lambda or an object.
+///
+///   result<image> decode(std::span<const std::byte> bytes, const decode_options& options)
+///
+/// bytes    the whole file
+/// errors   unsupported: not a format of this decoder's; invalid_image; image_too_large; out_of_memory
+template <class D>
+concept image_decoder = requires(const D& decode, std::span<const std::byte> bytes, const decode_options& options) {
+  { decode(bytes, options) } -> std::same_as<result<image>>;
+};
+
+/// Asks one decoder after the other until one does not answer "unsupported".
+///
+///   auto photo = decode_by_first(bytes, {}, decode_turbojpeg, my_webp_decoder, decode_image);
+///
+/// errors   those of the decoders; if none knows the format, the last one's
+template <image_decoder First, image_decoder... Rest>
+result<image> decode_by_first(std::span<const std::byte> bytes, const decode_options& options, const First& first,
+                              const Rest&... rest) {
+  auto decoded = first(bytes, options);
+  if constexpr (sizeof...(rest) > 0)
+    if (!decoded && decoded.error().code == errc::unsupported) return decode_by_first(bytes, options, rest...);
+  return decoded;
+}
+
+MOBILENET_NAMESPACE_END

@@ -1,0 +1,151 @@
+// Which kind of file some bytes are, told by how they begin.
+#pragma once
+
+#include <mobilenet/detail/file_bytes.hpp>
+#include <mobilenet/error.hpp>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+MOBILENET_NAMESPACE_BEGIN
+
+/// The formats that decoders here read, and those that people send instead.
+enum class image_format : std::uint8_t {
+  unknown, jpeg, png, bmp,  // the next ones only to name them
+  webp, avif, heic, jpeg_xl, jpeg_2000, gif, tiff, ico, psd, pdf, svg, html, video, base64
+};
+
+/// As a person writes it: "WebP".
+constexpr std::string_view to_string(image_format format) noexcept {
+  switch (format) {
+    case image_format::unknown: return "unknown";
+    case image_format::jpeg: return "JPEG";
+    case image_format::png: return "PNG";
+    case image_format::bmp: return "BMP";
+    case image_format::webp: return "WebP";
+    case image_format::avif: return "AVIF";
+    case image_format::heic: return "HEIC";
+    case image_format::jpeg_xl: return "JPEG XL";
+    case image_format::jpeg_2000: return "JPEG 2000";
+    case image_format::gif: return "GIF";
+    case image_format::tiff: return "TIFF";
+    case image_format::ico: return "ICO";
+    case image_format::psd: return "PSD";
+    case image_format::pdf: return "PDF";
+    case image_format::svg: return "SVG";
+    case image_format::html: return "HTML";
+    case image_format::video: return "MP4 or QuickTime";
+    case image_format::base64: return "base64 text";
+  }
+  return "unknown";
+}
+
+namespace detail {
+
+/// Whether text follows at position i, in upper or lower case.
+inline bool has_word(const file_bytes& file, std::uint64_t i, std::string_view lower_case) noexcept {
+  for (const char c : lower_case) {
+    const std::uint32_t found = file.at(i++);
+    const bool upper = found >= 'A' && found <= 'Z';
+    if ((upper ? found + ('a' - 'A') : found) != static_cast<std::uint32_t>(c)) return false;
+  }
+  return true;
+}
+
+/// AVIF and HEIC are both ISO media files; which one, and whether a picture at all, a list of brands tells.
+inline image_format recognise_iso_media(const file_bytes& file) noexcept {
+  const std::uint64_t end = file.be32(0) < 256 ? file.be32(0) : 256;
+  bool heic = false;
+  for (std::uint64_t i = 8; i + 4 <= end; i += 4) {
+    if (file.has(i, "avif") || file.has(i, "avis")) return image_format::avif;
+    for (const char* brand : {"heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"})
+      heic = heic || file.has(i, brand);
+  }
+  return heic ? image_format::heic : image_format::video;
+}
+
+/// SVG and HTML may begin with white space, an XML declaration, comments and a document type.
+inline image_format recognise_markup(const file_bytes& file) noexcept {
+  constexpr std::uint64_t furthest = 4096;
+  std::uint64_t i = file.starts_with("\xef\xbb\xbf") ? 3 : 0;
+  while (i < file.size() && i < furthest) {
+    const std::uint32_t c = file.at(i);
+    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+      ++i;
+      continue;
+    }
+    if (has_word(file, i, "<svg") || has_word(file, i, "<!doctype svg")) return image_format::svg;
+    if (has_word(file, i, "<html") || has_word(file, i, "<!doctype html")) return image_format::html;
+    const bool comment = file.has(i, "<!--");
+    if (!comment && !file.has(i, "<?")) break;
+    while (i < file.size() && i < furthest && !file.has(i, comment ? "-->" : "?>")) ++i;
+    i += comment ? 3 : 2;
+  }
+  return image_format::unknown;
+}
+
+}  // namespace detail
+
+/// What kind of file it is. Looks at no more than the first 4 KB, and says nothing about the rest.
+inline image_format recognise_image(std::span<const std::byte> bytes) noexcept {
+  using namespace std::string_view_literals;
+  using enum image_format;
+  struct magic {
+    std::uint32_t at;
+    std::string_view text;
+    image_format format;
+  };
+  static constexpr std::array magics{
+      magic{0, "\xff\xd8\xff"sv, jpeg},
+      magic{0, "\x89PNG\r\n\x1a\n"sv, png},
+      magic{8, "WEBP"sv, webp},
+      magic{0, "GIF87a"sv, gif},
+      magic{0, "GIF89a"sv, gif},
+      magic{0, "II*\0"sv, tiff},
+      magic{0, "MM\0*"sv, tiff},
+      magic{0, "II+\0"sv, tiff},
+      magic{0, "MM\0+"sv, tiff},
+      magic{0, "\xff\x0a"sv, jpeg_xl},
+      magic{0, "\0\0\0\x0cJXL \r\n\x87\n"sv, jpeg_xl},
+      magic{0, "\0\0\0\x0cjP  \r\n\x87\n"sv, jpeg_2000},
+      magic{0, "\xff\x4f\xff\x51"sv, jpeg_2000},
+      magic{0, "\0\0\1\0"sv, ico},
+      magic{0, "8BPS"sv, psd},
+      magic{0, "%PDF-"sv, pdf},
+      magic{0, "data:image/"sv, base64},
+      magic{0, "/9j/"sv, base64},         // a JPEG in base64
+      magic{0, "iVBORw0KGgo"sv, base64},  // a PNG
+  };
+  const detail::file_bytes file(bytes);
+  for (const magic& m : magics)
+    if (file.has(m.at, m.text) && (m.format != webp || file.starts_with("RIFF"))) return m.format;
+  if (file.has(4, "ftyp")) return detail::recognise_iso_media(file);
+  // "BM" begins many a text too: the length of the second header, never more than 124, tells.
+  const std::uint32_t header = file.le32(14);
+  if (file.starts_with("BM") && header < 256) return bmp;
+  return detail::recognise_markup(file);
+}
+
+/// "unsupported format: WebP, expected JPEG". Where no magic is known, how the file begins.
+inline error unsupported_format(std::span<const std::byte> bytes, std::string_view expected) {
+  const image_format format = recognise_image(bytes);
+  std::string found;
+  if (format == image_format::unknown) {
+    constexpr char digits[] = "0123456789abcdef";
+    found = "it begins with";
+    for (const std::byte b : bytes.first(bytes.size() < 8 ? bytes.size() : 8)) {
+      found += ' ';
+      found += digits[static_cast<unsigned>(b) >> 4];
+      found += digits[static_cast<unsigned>(b) & 15];
+    }
+  } else {
+    found = to_string(format);
+  }
+  return {errc::unsupported, "image: unsupported format: " + found + ", expected " + std::string(expected)};
+}
+
+MOBILENET_NAMESPACE_END
