@@ -1,3 +1,4 @@
+#include "support/backends.hpp"
 #include "support/random_layer.hpp"
 
 #include <packed_model_writer.hpp>
@@ -204,6 +205,40 @@ TEST_CASE("sources that contradict themselves") {
   m.layers[4].bias.assign(5, std::numeric_limits<float>::max());
   m.layers[2].kernel.assign(660, 1e6f);
   CHECK(failure(m) == "self-test: output 0 is not finite: the weights make the network overflow");
+}
+
+TEST_CASE_TEMPLATE("a model cut off after a layer computes that layer's activation", B, MOBILENET_TEST_BACKENDS) {
+  const model_source source = small_model();
+  const bytes file = write_packed_model(source).value();
+  const packed_model whole = packed_model::from_bytes(file).value();
+  constexpr std::string_view names[] = {"conv1_relu", "conv_dw_1_relu", "conv_pw_1", "pool", "preds", "softmax"};
+  for (std::size_t i = 0; i < std::size(names); ++i) {
+    CAPTURE(names[i]);
+    const packed_model cut = whole.until(names[i]).value();
+    CHECK(cut.layers().size() == i + 1);
+    CHECK(cut.output() == output_kind::features);
+    CHECK(cut.class_count() == 0);
+
+    model_source shorter = source;
+    shorter.layers.resize(i + 1);
+    shorter.output = output_kind::features;
+    shorter.first_class = 0;
+    shorter.labels.clear();
+    const bytes shorter_file = write_packed_model(shorter).value();
+    const packed_model expected_model = packed_model::from_bytes(shorter_file).value();
+    const auto expected = expected_model.self_test_output();
+
+    auto net = network<B>::prepare(cut).value();
+    for (std::uint32_t e = 0; e < net.input_shape().elements(); ++e) net.input().data[e] = format::self_test_input(e);
+    const auto output = net.run();
+    REQUIRE(output.size() == expected.size());
+    float worst = 0;
+    for (std::size_t e = 0; e < output.size(); ++e) worst = std::max(worst, std::abs(output[e] - expected[e]));
+    CHECK(worst < 1e-4f);
+  }
+  CHECK(whole.until("conv1_bn").error().message ==
+        "layer 'conv1_bn' has no activation of its own: it was folded into the one that ends with 'conv1_relu'");
+  CHECK(whole.until("conv2").error().message == "the model has no layer 'conv2'");
 }
 
 // Damages a file as accidents and attackers do, and opens it. The header's checksum is put right again in

@@ -1,7 +1,8 @@
-// The program mobilenet: its command line. What each command does is in convert.cpp, classify.cpp, inspect.cpp.
+// The program mobilenet: its command line. What each command does is in the file of its name.
 #include "built_in_backends.hpp"
 #include "classify.hpp"
 #include "convert.hpp"
+#include "embed.hpp"
 #include "inspect.hpp"
 #include "text.hpp"
 
@@ -110,6 +111,31 @@ exit_code run_convert(const convert_options& options) {
   return exit_ok;
 }
 
+// ---- what classify and embed have in common
+
+void add_backend_and_threads(CLI::App* command, std::string& backend, unsigned& threads) {
+  const auto backends = backend_names();
+  backend = backends.front();
+  std::string choice;
+  for (const std::string& name : backends) choice += (choice.empty() ? "" : "|") + name;
+  command->add_option("--backend", backend, "What computes the layers (default: " + backend + ")")
+      ->check(without_description(CLI::IsMember(backends)))
+      ->type_name(choice);
+  command
+      ->add_option_function<std::string>(
+          "--threads",
+          [&threads](const std::string& text) {
+            char* end = nullptr;
+            const unsigned long count = std::strtoul(text.c_str(), &end, 10);
+            const bool number = text.find_first_not_of("0123456789") == std::string::npos && !text.empty();
+            if (text != "auto" && (!number || count < 1 || count > 256))
+              throw CLI::ValidationError("--threads", "found \"" + text + "\", expected 1 to 256 or auto");
+            threads = text == "auto" ? 0 : static_cast<unsigned>(count);
+          },
+          "Threads for one image; auto: as many as this process may use (default: 1)")
+      ->type_name("N|auto");
+}
+
 // ---- classify
 
 void add_classify(CLI::App& app, classify_options& options) {
@@ -126,31 +152,42 @@ void add_classify(CLI::App& app, classify_options& options) {
   command->add_option("--top", options.top, "How many classes to show for each image (default: 3)")
       ->check(without_description(CLI::Range(1u, 1u << 20)))
       ->type_name("N");
-  const auto backends = backend_names();
-  options.backend = backends.front();
-  std::string choice;
-  for (const std::string& name : backends) choice += (choice.empty() ? "" : "|") + name;
-  command->add_option("--backend", options.backend, "What computes the layers (default: " + options.backend + ")")
-      ->check(without_description(CLI::IsMember(backends)))
-      ->type_name(choice);
-  command
-      ->add_option_function<std::string>(
-          "--threads",
-          [&options](const std::string& text) {
-            char* end = nullptr;
-            const unsigned long count = std::strtoul(text.c_str(), &end, 10);
-            const bool number = text.find_first_not_of("0123456789") == std::string::npos && !text.empty();
-            if (text != "auto" && (!number || count < 1 || count > 256))
-              throw CLI::ValidationError("--threads", "found \"" + text + "\", expected 1 to 256 or auto");
-            options.threads = text == "auto" ? 0 : static_cast<unsigned>(count);
-          },
-          "Threads for one image; auto: as many as this process may use (default: 1)")
-      ->type_name("N|auto");
+  add_backend_and_threads(command, options.backend, options.threads);
   command->add_flag("--json", options.json, "One JSON object a line for each image, with times in milliseconds");
+  command->add_flag("--exif-orientation", options.exif_orientation,
+                    "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
 }
 
 exit_code run_classify(const classify_options& options) {
   const auto done = classify(options);
+  if (!done) return fail(done.error());
+  return *done ? exit_ok : exit_failed;
+}
+
+// ---- embed
+
+void add_embed(CLI::App& app, embed_options& options) {
+  CLI::App* command = app.add_subcommand("embed", "Give the features of pictures: the activation of a layer");
+  command->footer(
+      "Examples:\n"
+      "  mobilenet embed mobilenet.mnet panda.jpg\n"
+      "  mobilenet embed mobilenet.mnet --layer conv_pw_11_relu --npy photos/*.jpg > features.npy\n"
+      "mobilenet inspect shows the names of the layers.");
+  command->add_option("MODEL", options.model, "The packed model (.mnet)")->required()->type_name("");
+  command->add_option("IMAGE", options.images, "Image files; - is standard input")->required()->type_name("");
+  command
+      ->add_option("--layer", options.layer,
+                   "The layer whose activation is wanted, by its TensorFlow.js name (default: the pooled features)")
+      ->type_name("NAME");
+  add_backend_and_threads(command, options.backend, options.threads);
+  auto* json = command->add_flag("--json", options.json, "One JSON object a line for each image (default)");
+  command->add_flag("--npy", options.npy, "One NumPy array for all images: float32, [image, ...]")->excludes(json);
+  command->add_flag("--exif-orientation", options.exif_orientation,
+                    "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
+}
+
+exit_code run_embed(const embed_options& options) {
+  const auto done = embed(options);
   if (!done) return fail(done.error());
   return *done ? exit_ok : exit_failed;
 }
@@ -184,9 +221,11 @@ exit_code run(int argc, char** argv) {
 
   convert_options convert_with;
   classify_options classify_with;
+  embed_options embed_with;
   inspect_options inspect_with;
   add_convert(app, convert_with);
   add_classify(app, classify_with);
+  add_embed(app, embed_with);
   add_inspect(app, inspect_with);
 
   if (argc <= 1) {
@@ -204,6 +243,7 @@ exit_code run(int argc, char** argv) {
   }
   if (app.got_subcommand("convert")) return run_convert(convert_with);
   if (app.got_subcommand("classify")) return run_classify(classify_with);
+  if (app.got_subcommand("embed")) return run_embed(embed_with);
   return run_inspect(inspect_with);
 }
 

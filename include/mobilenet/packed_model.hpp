@@ -27,6 +27,7 @@
 #include <mobilenet/preprocess.hpp>
 #include <mobilenet/tensor.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -178,6 +179,9 @@ struct packed_layer {
 
   /// The first name, without which the layer would not be there: "conv1".
   std::string_view name() const noexcept { return names.substr(0, names.find('\n')); }
+
+  /// The last name, whose activation this layer's output is: "conv1_relu".
+  std::string_view activation_name() const noexcept { return names.substr(names.rfind('\n') + 1); }
 };
 
 /// What the last layer's output is.
@@ -236,6 +240,36 @@ class packed_model {
     other.output_ = output_;
     other.first_class_ = first_class_;
     return other;
+  }
+
+  /// The model cut off after a layer, by its tfjs name ("conv_pw_11_relu"): what a network of it computes is that
+  /// layer's activation. Does not own the bytes, like borrow(); says that it ends in features.
+  /// errors   invalid_argument: there is no such layer; unsupported: its activation is not computed any more,
+  ///          because it was folded into the layers around it
+  result<packed_model> until(std::string_view tfjs_layer) const {
+    const packed_layer* folded_into = nullptr;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      std::string_view rest = layers_[i].names;
+      for (std::uint32_t place = 0; !rest.empty(); ++place) {
+        const std::string_view name = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(name.size() + 1, rest.size()));
+        if (name != tfjs_layer) continue;
+        if (place < layers_[i].folded_names) {
+          folded_into = &layers_[i];
+          continue;
+        }
+        packed_model cut = borrow();
+        cut.layers_.resize(i + 1);
+        cut.output_ = output_kind::features;
+        cut.first_class_ = 0;
+        return cut;
+      }
+    }
+    if (folded_into != nullptr)
+      return error{errc::unsupported, "layer '" + std::string(tfjs_layer) + "' has no activation of its own: it was " +
+                                          "folded into the one that ends with '" +
+                                          std::string(folded_into->activation_name()) + "'"};
+    return error{errc::invalid_argument, "the model has no layer '" + std::string(tfjs_layer) + "'"};
   }
 
   /// Compares every section with its checksum; reads the whole file.
