@@ -326,6 +326,21 @@ TEST_CASE("a dense layer on a flattened activation is a convolution with a windo
   CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 2}, 2, {}}));
 }
 
+TEST_CASE("a sigmoid of one score becomes two classes") {
+  const auto ending = [](const std::string& units, const std::vector<float>& kernel) {
+    hand_made m;
+    m.layer("GlobalAveragePooling2D", "pool").layer("Dense", "out", "\"units\":" + units + R"(,"use_bias":false,"activation":"sigmoid")");
+    return m.weight("out/kernel", "[3," + units + "]", kernel);
+  };
+  const model_source source = ending("1", {1, 2, 3}).read().value();
+  CHECK(source.output == output_kind::classes);
+  CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 3}, 2, {}}));
+  CHECK(source.layers[1].kernel == std::vector<float>{0, 1, 0, 2, 0, 3});
+  CHECK(source.layers[2].params == layers::description(layers::softmax{{1, 1, 2}}));
+  CHECK(ending("2", {1, 2, 3, 4, 5, 6}).failure() ==
+        "layer 'out' (Dense): sigmoids of 2 outputs, expected 1: a model of several labels at once is not supported");
+}
+
 TEST_CASE("a Rescaling layer in front becomes part of the preprocessing") {
   hand_made m;
   m.layer("Rescaling", "rescaling", R"("scale":0.5,"offset":-3)").layer("Conv2D", "conv", R"("filters":1,"kernel_size":1)");
@@ -490,7 +505,7 @@ TEST_CASE("each way a topology can be wrong has its message") {
       {{{R"("data_format":"channels_last")", R"("data_format":"channels_first")"}}, conv1 + "data_format: found \"channels_first\", expected \"channels_last\""},
       {{{R"("dilation_rate":[1,1])", R"("dilation_rate":[2,2])"}}, conv1 + "dilation_rate: found [2, 2], expected 1"},
       {{{R"("dilation_rate":[1,1])", R"("groups":3)"}}, conv1 + "groups: found 3, expected 1"},
-      {{{R"("activation":"linear")", R"("activation":"relu7")"}}, conv1 + "activation: found \"relu7\", expected linear, relu, relu6 or softmax"},
+      {{{R"("activation":"linear")", R"("activation":"relu7")"}}, conv1 + "activation: found \"relu7\", expected linear, relu, relu6, softmax or sigmoid"},
       {{{R"("activation":"linear")", R"("activation":{"class_name":"Custom"})"}}, conv1 + "activation: found an object, expected a string"},
       {{{R"("use_bias":false)", R"("use_bias":"no")"}}, conv1 + "use_bias: found \"no\", expected true or false"},
       {{{R"("use_bias":false)", R"("use_bias":true)"}}, "model.json: weight 'conv1/bias' is missing from weightsManifest"},
@@ -501,7 +516,7 @@ TEST_CASE("each way a topology can be wrong has its message") {
       {{{R"("epsilon":0.001)", R"("epsilon":-2)"}}, "model.json: layer 'conv1_bn' (BatchNormalization): moving_variance[0] + epsilon is -1.480120, expected more than 0"},
       {{{R"("scale":true)", R"("scale":false)"}}, "model.json: weight 'conv1_bn/gamma' belongs to no layer"},
       {{{R"("center":true)", R"("center":1)"}}, layers + "[2].config.center: found 1, expected true or false"},
-      {{{R"("activation":"relu6")", R"("activation":"ReLU6")"}}, layers + "[3].config.activation: found \"ReLU6\", expected linear, relu, relu6 or softmax"},
+      {{{R"("activation":"relu6")", R"("activation":"ReLU6")"}}, layers + "[3].config.activation: found \"ReLU6\", expected linear, relu, relu6, softmax or sigmoid"},
       {{{R"("activation":"relu6")", R"("rate":1)"}}, layers + "[3].config.activation: found nothing, expected the name of an activation"},
       {{{R"("activation":"relu6")", R"("activation":"softmax")"}}, "model.json: layer 'conv1_relu' (Activation): not part of MobileNet v1: softmax over an activation of 8x8x8"},
       // the input

@@ -52,7 +52,7 @@ layers::clamp* bounds_of(layers::description& params) {
 }  // namespace
 
 error layer_error(const source_layer& layer, const std::string& what, errc code) {
-  return {code, std::string(layer.called) + " '" + printable(layer.name) + "' (" + printable(layer.kind) + "): " + what};
+  return {code, std::string(layer.called) + " '" + excerpt(layer.name) + "' (" + excerpt(layer.kind) + "): " + what};
 }
 
 void chain_builder::add_name(const source_layer& layer, bool changes_the_activation) {
@@ -226,6 +226,23 @@ result<void> chain_builder::softmax(const source_layer& layer) {
   return start(layer, layers::softmax{current_}, {}, 0);
 }
 
+result<void> chain_builder::sigmoid(const source_layer& layer) {
+  auto* const head = linear() == nullptr ? nullptr : std::get_if<layers::dense>(&made_.back().source.params);
+  if (head == nullptr) return does_not_fit(layer, "there is no dense layer right before its sigmoid");
+  if (head->out_channels != 1)
+    return layer_error(layer, "sigmoids of " + std::to_string(head->out_channels) +
+                                  " outputs, expected 1: a model of several labels at once is not supported");
+  open_layer& last = made_.back();
+  std::vector<double> two;
+  for (const double w : last.kernel) two.insert(two.end(), {0.0, w});
+  last.kernel = std::move(two);
+  last.bias.insert(last.bias.begin(), 0.0);
+  head->out_channels = 2;
+  current_ = head->output_shape();
+  notes_.push_back("the sigmoid of one score is read as the probability of the second of two classes");
+  return softmax(layer);
+}
+
 void chain_builder::flatten(const source_layer& layer) {
   flattened_ = flattened_ || !is_vector();
   pooled_ = pooled_ || is_vector();
@@ -260,6 +277,7 @@ result<layer_chain> chain_builder::finish() {
   layer_chain chain;
   chain.input_scale = input_scale_;
   chain.input_offset = input_offset_;
+  chain.notes = std::move(notes_);
   for (open_layer& made : made_) {
     const auto round = [](double v) { return static_cast<float>(v); };
     made.source.kernel.resize(made.kernel.size());

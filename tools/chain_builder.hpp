@@ -42,6 +42,7 @@ struct layer_chain {
   std::vector<layer_source> layers;
   double input_scale = 1.0;   ///< the source starts with x * scale + offset, which belongs to the preprocessing
   double input_offset = 0.0;
+  std::vector<std::string> notes;  ///< decisions that a person may want to know of
   bool scales_input() const noexcept { return input_scale != 1.0 || input_offset != 0.0; }
 };
 
@@ -74,6 +75,8 @@ class chain_builder {
   result<void> clamp(const source_layer& layer, const layers::clamp& bounds);
   result<void> global_average_pool(const source_layer& layer);
   result<void> softmax(const source_layer& layer);
+  /// Of one score, the probability of the second of two classes: becomes a softmax of 0 and the score.
+  result<void> sigmoid(const source_layer& layer);
   /// A change of shape in which a vector stays one: Reshape, Flatten, Squeeze. All values of a larger activation
   /// may become one vector too, if a dense layer follows.
   void flatten(const source_layer& layer);
@@ -113,6 +116,7 @@ class chain_builder {
   bool pooled_ = false;
   double input_scale_ = 1.0;
   double input_offset_ = 0.0;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace mobilenet::tools

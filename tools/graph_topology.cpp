@@ -80,15 +80,15 @@ result<const tfjs_weight*> constant(const reader& r, const graph_node& node, std
                                       std::to_string(index + 1), errc::invalid_argument);
   const graph_node* found = r.source.constant(node.inputs()[index]);
   if (found == nullptr)
-    return layer_error(node.id(), "its input '" + printable(node.inputs()[index]) + "' is computed, expected a constant");
+    return layer_error(node.id(), "its input '" + excerpt(node.inputs()[index]) + "' is computed, expected a constant");
   const tfjs_weight* weight = r.source.weight(found->name());
   if (weight == nullptr)
-    return error{errc::invalid_argument, "weight '" + printable(found->name()) + "' is missing from weightsManifest"};
+    return error{errc::invalid_argument, "weight '" + excerpt(found->name()) + "' is missing from weightsManifest"};
   return weight;
 }
 
 error wrong_shape(const tfjs_weight& weight, const std::string& expected) {
-  return {errc::shape_mismatch, "weight '" + printable(weight.name) + "' has shape " + to_string(weight.shape) +
+  return {errc::shape_mismatch, "weight '" + excerpt(weight.name) + "' has shape " + to_string(weight.shape) +
                                     ", expected " + expected};
 }
 
@@ -106,7 +106,7 @@ result<std::vector<std::int64_t>> integers(const reader& r, const graph_node& no
   const auto weight = constant(r, node, index);
   if (!weight) return weight.error();
   if ((*weight)->type != stored_as::int32)
-    return layer_error(node.id(), "its input '" + printable((*weight)->name) + "' holds no integers",
+    return layer_error(node.id(), "its input '" + excerpt((*weight)->name) + "' holds no integers",
                        errc::invalid_argument);
   std::vector<std::int64_t> values;
   for (const float v : (*weight)->values()) values.push_back(static_cast<std::int64_t>(v));
@@ -117,7 +117,7 @@ result<void> check_layout(const graph_node& node) {
   const auto format = node.text("data_format", "NHWC");
   if (!format) return format.error();
   if (*format == "NHWC") return {};
-  return layer_error(node.id(), "data_format is " + printable(*format) + ", expected NHWC");
+  return layer_error(node.id(), "data_format is " + excerpt(*format) + ", expected NHWC");
 }
 
 // Four numbers for [batch, height, width, channels], of which the middle ones count.
@@ -158,7 +158,7 @@ result<window> read_window(const graph_node& node, const tfjs_weight& kernel) {
     const auto at = [&](std::size_t i) { return static_cast<std::uint32_t>((*pads)[i]); };
     w.pad = {at(2), at(4), at(3), at(5)};
   } else if (*padding != "VALID") {
-    return layer_error(node.id(), "padding is \"" + printable(*padding) + "\", expected SAME, VALID or EXPLICIT",
+    return layer_error(node.id(), "padding is \"" + excerpt(*padding) + "\", expected SAME, VALID or EXPLICIT",
                        errc::invalid_argument);
   }
   return w;
@@ -226,7 +226,7 @@ result<void> apply_fused(reader& r, const graph_node& node) {
     } else if (op == "RELU") {
       done = r.builder.clamp(node.id(), {0.0f, infinity});
     } else if (op != "NOOP") {
-      done = layer_error(node.id(), "fused_ops holds \"" + printable(op) + "\", expected BiasAdd, Relu6, Relu or NoOp");
+      done = layer_error(node.id(), "fused_ops holds \"" + excerpt(op) + "\", expected BiasAdd, Relu6, Relu or NoOp");
     }
     if (!done) return done;
   }
@@ -405,6 +405,7 @@ result<void> reshape(reader& r, const graph_node& node) {
 }
 
 result<void> softmax(reader& r, const graph_node& node) { return r.builder.softmax(node.id()); }
+result<void> sigmoid(reader& r, const graph_node& node) { return r.builder.sigmoid(node.id()); }
 result<void> nothing(reader& r, const graph_node& node) {
   r.builder.identity(node.id());
   return {};
@@ -416,7 +417,7 @@ struct known_operation {
   handler read;
 };
 
-constexpr std::array<known_operation, 33> known_operations{{
+constexpr std::array<known_operation, 34> known_operations{{
     {"Placeholder", placeholder},
     {"Conv2D", convolve},
     {"_FusedConv2D", fused<convolve>},
@@ -446,6 +447,7 @@ constexpr std::array<known_operation, 33> known_operations{{
     {"Squeeze", squeeze},
     {"Reshape", reshape},
     {"Softmax", softmax},
+    {"Sigmoid", sigmoid},
     {"Identity", nothing},
     {"StopGradient", nothing},
     {"CheckNumerics", nothing},
@@ -489,8 +491,8 @@ result<std::string> output_of(const tfjs_model& model, const graph& source) {
       ends.push_back(node.name());
   if (ends.size() == 1) return ends[0];
   if (ends.empty()) return error{errc::invalid_argument, "the graph has no output: other nodes read each of its nodes"};
-  return error{errc::unsupported, "the graph has " + std::to_string(ends.size()) + " outputs ('" + printable(ends[0]) +
-                                      "', '" + printable(ends[1]) + "'...), expected one"};
+  return error{errc::unsupported, "the graph has " + std::to_string(ends.size()) + " outputs ('" + excerpt(ends[0]) +
+                                      "', '" + excerpt(ends[1]) + "'...), expected one"};
 }
 
 // The nodes that the output needs, in the order of computation.

@@ -10,7 +10,7 @@
 
 namespace mobilenet::tools {
 
-std::string printable(std::string_view text, std::size_t longest) {
+std::string excerpt(std::string_view text, std::size_t longest) {
   std::string shown;
   for (const char c : text) {
     if (shown.size() >= longest && (static_cast<unsigned char>(c) & 0xc0u) != 0x80u) return shown + "...";
@@ -54,7 +54,7 @@ std::string json_value::shown() const {
     case rapidjson::kTrueType: return "true";
     case rapidjson::kObjectType: return "an object";
     case rapidjson::kStringType:
-      return "\"" + printable({value_->GetString(), value_->GetStringLength()}, 40) + "\"";
+      return "\"" + excerpt({value_->GetString(), value_->GetStringLength()}, 40) + "\"";
     case rapidjson::kNumberType: {
       if (value_->IsInt64()) return std::to_string(value_->GetInt64());
       if (value_->IsUint64()) return std::to_string(value_->GetUint64());

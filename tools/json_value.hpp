@@ -64,7 +64,7 @@ class json_value {
 };
 
 /// Text for an error message or a report: control characters escaped, long texts cut.
-std::string printable(std::string_view text, std::size_t longest = 100);
+std::string excerpt(std::string_view text, std::size_t longest = 100);
 
 /// An owned, parsed document.
 class json_document {

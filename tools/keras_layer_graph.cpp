@@ -87,7 +87,7 @@ result<node> read_node(const json_value& entry) {
   if (!name) return name.error();
   if (name->empty() || has_control_character(*name)) return name_field.wrong("a name of printable characters");
   if (inner && outer && (!outer.is_string() || *outer.string() != *name))
-    return outer.wrong("\"" + printable(*name) + "\", the name in its config");
+    return outer.wrong("\"" + excerpt(*name) + "\", the name in its config");
   made.layer.id.name = *std::move(name);
   if (made.layer.config && !made.layer.config.is_object() && !made.layer.config.is_array())
     return made.layer.config.wrong("an object");
@@ -126,7 +126,7 @@ result<std::vector<node>> functional_chain(std::vector<node> nodes, const json_v
     while (length < order->size() && nodes[(*order)[length]].layer.id.name != names->front()) ++length;
     if (length == order->size())
       return error{errc::invalid_argument,
-                   outputs.path() + ": '" + printable(names->front()) + "' is no layer of the model"};
+                   outputs.path() + ": '" + excerpt(names->front()) + "' is no layer of the model"};
     ++length;
   }
   std::vector<node> chain;

@@ -122,7 +122,8 @@ result<void> activate(reader& r, const keras_layer& layer) {
   if (*name == "relu") return r.builder.clamp(layer.id, {0.0f, infinity});
   if (*name == "relu6") return r.builder.clamp(layer.id, layers::relu6);
   if (*name == "softmax") return r.builder.softmax(layer.id);
-  return error{errc::unsupported, field.wrong("linear, relu, relu6 or softmax").message};
+  if (*name == "sigmoid") return r.builder.sigmoid(layer.id);
+  return error{errc::unsupported, field.wrong("linear, relu, relu6, softmax or sigmoid").message};
 }
 
 // What follows the kernel in every layer that has one: a bias unless it is switched off, and an activation.

@@ -43,9 +43,9 @@ result<keras_weights::entry*> keras_weights::find(const std::string& variable, c
     for (entry& e : entries_) {
       if (!matches(e)) continue;
       if (found != nullptr)
-        return error{errc::invalid_argument, "weight '" + printable(variable) + "' may be '" +
-                                                 printable(found->weight->name) + "' or '" +
-                                                 printable(e.weight->name) + "', expected one"};
+        return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' may be '" +
+                                                 excerpt(found->weight->name) + "' or '" +
+                                                 excerpt(e.weight->name) + "', expected one"};
       found = &e;
     }
     return found;
@@ -56,7 +56,7 @@ result<keras_weights::entry*> keras_weights::find(const std::string& variable, c
   if (found && *found == nullptr) found = only_one([&](const entry& e) { return ends_with_part(e.shortened, variable); });
   if (found && *found == nullptr) found = only_one([&](const entry& e) { return e.name == numbered; });
   if (found && *found == nullptr)
-    return error{errc::invalid_argument, "weight '" + printable(variable) + "' is missing from weightsManifest"};
+    return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' is missing from weightsManifest"};
   return found;
 }
 
@@ -65,7 +65,7 @@ result<std::vector<float>> keras_weights::take(const source_layer& layer, std::s
   const auto found = find(layer.name + "/" + std::string(variable), layer.name + "/" + std::to_string(index));
   if (!found) return found.error();
   entry& e = **found;
-  const std::string shown = "weight '" + printable(e.weight->name) + "'";
+  const std::string shown = "weight '" + excerpt(e.weight->name) + "'";
   if (e.taken) return error{errc::invalid_argument, shown + " is used by two layers"};
   if (!std::equal(shape.begin(), shape.end(), e.weight->shape.begin(), e.weight->shape.end()))
     return error{errc::shape_mismatch,
@@ -83,7 +83,7 @@ bool keras_weights::has(const source_layer& layer, std::string_view variable) {
 result<void> keras_weights::check_all_taken() const {
   const auto left = std::find_if(entries_.begin(), entries_.end(), [](const entry& e) { return !e.taken; });
   if (left == entries_.end()) return {};
-  return error{errc::invalid_argument, "weight '" + printable(left->weight->name) + "' belongs to no layer"};
+  return error{errc::invalid_argument, "weight '" + excerpt(left->weight->name) + "' belongs to no layer"};
 }
 
 }  // namespace mobilenet::tools

@@ -19,6 +19,7 @@ result<network_topology> finish_topology(chain_builder& builder) {
   auto chain = builder.finish();
   if (!chain) return std::move(chain).error();
   made.chain = *std::move(chain);
+  made.notes.insert(made.notes.begin(), made.chain.notes.begin(), made.chain.notes.end());
 
   if (const auto* end = std::get_if<layers::softmax>(&made.chain.layers.back().params)) {
     made.output = output_kind::classes;

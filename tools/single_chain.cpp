@@ -29,7 +29,7 @@ result<links> link(const std::vector<chain_node>& nodes) {
     for (const std::string& name : nodes[i].inputs) {
       const auto input = number.find(name);
       if (input == number.end())
-        return layer_error(nodes[i].id, "its input '" + printable(name) + "' is not part of the model",
+        return layer_error(nodes[i].id, "its input '" + excerpt(name) + "' is not part of the model",
                            errc::invalid_argument);
       made.inputs[i].push_back(input->second);
       made.followers[input->second].push_back(i);
@@ -83,8 +83,8 @@ result<std::vector<std::size_t>> single_chain(const std::vector<chain_node>& nod
   for (const std::size_t i : *order)
     if (const auto& followers = linked->followers[i]; followers.size() > 1)
       return layer_error(nodes[followers[1]].id, "not part of MobileNet v1: it branches off after '" +
-                                                     printable(nodes[i].id.name) + "', where '" +
-                                                     printable(nodes[followers[0]].id.name) + "' follows already");
+                                                     excerpt(nodes[i].id.name) + "', where '" +
+                                                     excerpt(nodes[followers[0]].id.name) + "' follows already");
   return order;
 }
 

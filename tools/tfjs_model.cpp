@@ -62,7 +62,7 @@ result<void> read_type(const json_value& entry, tfjs_weight& weight) {
     else if (*dtype == "bool") weight.type = stored_as::boolean;
     else
       return error{errc::unsupported,
-                   entry["dtype"].wrong("float32, int32 or bool, for weight '" + printable(weight.name) + "'").message};
+                   entry["dtype"].wrong("float32, int32 or bool, for weight '" + excerpt(weight.name) + "'").message};
     return {};
   }
 
@@ -70,7 +70,7 @@ result<void> read_type(const json_value& entry, tfjs_weight& weight) {
   if (!stored) return stored.error();
   if (*dtype != "float32")
     return error{errc::unsupported,
-                 entry["dtype"].wrong("float32, for quantised weight '" + printable(weight.name) + "'").message};
+                 entry["dtype"].wrong("float32, for quantised weight '" + excerpt(weight.name) + "'").message};
   if (*stored == "float16") {
     weight.type = stored_as::float16;
     return {};
@@ -79,7 +79,7 @@ result<void> read_type(const json_value& entry, tfjs_weight& weight) {
   else if (*stored == "uint16") weight.type = stored_as::uint16;
   else
     return error{errc::unsupported,
-                 quantization["dtype"].wrong("uint8, uint16 or float16, for weight '" + printable(weight.name) + "'")
+                 quantization["dtype"].wrong("uint8, uint16 or float16, for weight '" + excerpt(weight.name) + "'")
                      .message};
   const auto scale = quantization["scale"].number();
   if (!scale) return scale.error();
@@ -180,7 +180,7 @@ result<tfjs_model> tfjs_model::open(const std::string& path) {
   std::unordered_set<std::string_view> names;
   for (const tfjs_weight& weight : model.weights_)
     if (!names.insert(weight.name).second)
-      return in_file({errc::invalid_argument, "weight '" + printable(weight.name) + "' is in weightsManifest twice"});
+      return in_file({errc::invalid_argument, "weight '" + excerpt(weight.name) + "' is in weightsManifest twice"});
   return model;
 }
 

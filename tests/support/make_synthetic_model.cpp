@@ -1,4 +1,5 @@
 // Writes a synthetic MobileNet v1 in TensorFlow.js form to a folder: for benchmarks, and to try things out.
+#include "model_variations.hpp"
 #include "synthetic_model.hpp"
 
 #include <CLI/CLI.hpp>
@@ -32,8 +33,14 @@ int main(int argc, char** argv) {
       {"keras3", synthetic_options::topology::keras3}};
   app.add_option("--topology", options.written_as, "how the layers are written")
       ->transform(CLI::CheckedTransformer(topologies));
+  bool variations = false;
+  app.add_flag("--variations", variations, "all models of tests/support/model_variations.hpp, a folder for each");
   CLI11_PARSE(app, argc, argv);
   try {
+    if (variations) {
+      for (const auto& [name, model] : mobilenet::test::model_variations()) model.write_to(folder + "/" + name);
+      return 0;
+    }
     mobilenet::test::make_synthetic_model(options).write_to(folder);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());

@@ -25,7 +25,7 @@ namespace mobilenet::test {
 /// How a model is written.
 struct synthetic_options {
   enum class topology { functional, sequential, nested, keras3 };
-  enum class head { convolution, dense, dense_with_softmax, scores, none, pooling };
+  enum class head { convolution, dense, dense_with_softmax, two_dense, flatten, sigmoid, scores, none, pooling };
 
   double alpha = 0.25;
   std::uint32_t resolution = 224;
@@ -68,61 +68,137 @@ struct synthetic_model {
   }
 };
 
+/// The weights of a model being described, and the manifest and shards that they become.
+class synthetic_weights {
+ public:
+  explicit synthetic_weights(std::uint32_t seed) : values_(seed) {}
+
+  /// Random values in [low, high). `group` decides what shares a group of the manifest.
+  void add(const std::string& group, std::string name, std::vector<std::uint32_t> shape, float low, float high) {
+    std::size_t count = 1;
+    for (const std::uint32_t d : shape) count *= d;
+    std::vector<float> numbers(count);
+    values_.fill(numbers.data(), count, low, high);
+    add_values(group, std::move(name), std::move(shape), std::span<const float>(numbers), "float32");
+  }
+  template <class T>
+  void add_values(const std::string& group, std::string name, std::vector<std::uint32_t> shape, std::span<const T> values,
+                  const char* dtype) {
+    const auto raw = std::as_bytes(values);
+    weights_.push_back({group, std::move(name), std::move(shape), dtype, {raw.begin(), raw.end()}});
+  }
+  void shuffle(std::uint32_t seed) {
+    std::mt19937 engine(seed);
+    for (std::size_t i = weights_.size(); i > 1; --i) std::swap(weights_[i - 1], weights_[engine() % i]);
+  }
+
+  /// The JSON of weightsManifest; the shards go to `made`.
+  std::string make_manifest(std::size_t shard_bytes, bool group_per_layer, synthetic_model& made) const {
+    std::vector<std::vector<const weight*>> groups;
+    for (const weight& w : weights_) {
+      if (groups.empty() || (group_per_layer && groups.back().front()->group != w.group)) groups.emplace_back();
+      groups.back().push_back(&w);
+    }
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+    json.StartArray();
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      std::vector<std::byte> bytes;
+      for (const weight* w : groups[g]) bytes.insert(bytes.end(), w->bytes.begin(), w->bytes.end());
+      json.StartObject();
+      json.Key("paths");
+      json.StartArray();
+      const std::size_t count = (bytes.size() + shard_bytes - 1) / shard_bytes;
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto begin = static_cast<std::ptrdiff_t>(i * shard_bytes);
+        const auto end = static_cast<std::ptrdiff_t>(std::min(bytes.size(), (i + 1) * shard_bytes));
+        const std::string name = "group" + std::to_string(g + 1) + "-shard" + std::to_string(i + 1) + "of" +
+                                 std::to_string(count) + ".bin";
+        json.String(name.c_str());
+        made.shards.emplace_back(name, std::vector<std::byte>(bytes.begin() + begin, bytes.begin() + end));
+      }
+      json.EndArray();
+      json.Key("weights");
+      json.StartArray();
+      for (const weight* w : groups[g]) {
+        json.StartObject();
+        json.Key("name");
+        json.String(w->name.c_str());
+        json.Key("shape");
+        json.StartArray();
+        for (const std::uint32_t d : w->shape) json.Uint(d);
+        json.EndArray();
+        json.Key("dtype");
+        json.String(w->dtype);
+        json.EndObject();
+      }
+      json.EndArray();
+      json.EndObject();
+    }
+    json.EndArray();
+    return buffer.GetString();
+  }
+
+ private:
+  struct weight {
+    std::string group;
+    std::string name;
+    std::vector<std::uint32_t> shape;
+    const char* dtype;
+    std::vector<std::byte> bytes;
+  };
+  random_floats values_;
+  std::vector<weight> weights_;
+};
+
+/// The depthwise-separable blocks of MobileNet v1: channels at alpha 1, and stride.
+inline constexpr std::pair<std::uint32_t, std::uint32_t> mobilenet_blocks[] = {
+    {64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1},  {512, 2}, {512, 1},
+    {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1}};
+
+inline std::uint32_t scaled_channels(std::uint32_t channels, double alpha) {
+  return std::max(1u, static_cast<std::uint32_t>(static_cast<double>(channels) * alpha));
+}
+
 /// Collects the layers and weights of a model while it is being described.
 class synthetic_writer {
  public:
   using topology = synthetic_options::topology;
   using head = synthetic_options::head;
-  explicit synthetic_writer(const synthetic_options& options) : options_(options), values_(options.seed) {}
+  explicit synthetic_writer(const synthetic_options& options) : options_(options), weights_(options.seed) {}
 
   synthetic_model make() {
     std::uint32_t channels = convolution("conv1", 3, scaled(32), 3, 2);
-    constexpr std::pair<std::uint32_t, std::uint32_t> blocks[] = {
-        {64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1},  {512, 2}, {512, 1},
-        {512, 1}, {512, 1}, {512, 1}, {512, 1}, {1024, 2}, {1024, 1}};
-    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(options_.blocks, std::size(blocks)); ++i) {
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(options_.blocks, std::size(mobilenet_blocks)); ++i) {
       const std::string number = std::to_string(i + 1);
-      depthwise_convolution("conv_dw_" + number, channels, blocks[i].second);
-      channels = convolution("conv_pw_" + number, channels, scaled(blocks[i].first), 1, 1);
+      depthwise_convolution("conv_dw_" + number, channels, mobilenet_blocks[i].second);
+      channels = convolution("conv_pw_" + number, channels, scaled(mobilenet_blocks[i].first), 1, 1);
     }
     add_head(channels);
     synthetic_model made;
-    const std::string manifest = make_manifest(made);
+    if (options_.shuffle_weights) weights_.shuffle(options_.seed);
+    const std::string manifest = weights_.make_manifest(options_.shard_bytes, options_.group_per_layer, made);
     made.json = R"({"format":"layers-model","generatedBy":"synthetic","convertedBy":null,"modelTopology":)" +
                 make_topology() + R"(,"weightsManifest":)" + manifest + "}";
     return made;
   }
 
  private:
-  using writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
-  struct weight {
-    std::string layer;
-    std::string name;
-    std::vector<std::uint32_t> shape;
-    std::vector<float> values;
-  };
   struct written_layer {
     std::string class_name;
     std::string name;
     std::string config;  // members, without name
   };
 
-  std::uint32_t scaled(std::uint32_t channels) const {
-    return std::max(1u, static_cast<std::uint32_t>(static_cast<double>(channels) * options_.alpha));
-  }
+  std::uint32_t scaled(std::uint32_t channels) const { return scaled_channels(channels, options_.alpha); }
 
   void add_layer(std::string class_name, std::string name, std::string config) {
     layers_.push_back({std::move(class_name), std::move(name), std::move(config)});
   }
   void add_weight(const std::string& layer, const std::string& variable, std::vector<std::uint32_t> shape, float low,
                   float high) {
-    std::size_t count = 1;
-    for (const std::uint32_t d : shape) count *= d;
-    weight w{layer, options_.weight_prefix + layer + "/" + variable + options_.weight_suffix, std::move(shape),
-             std::vector<float>(count)};
-    values_.fill(w.values.data(), count, low, high);
-    weights_.push_back(std::move(w));
+    weights_.add(layer, options_.weight_prefix + layer + "/" + variable + options_.weight_suffix, std::move(shape), low,
+                 high);
   }
   void add_kernel(const std::string& layer, const std::string& variable, std::vector<std::uint32_t> shape,
                   std::uint32_t fan_in) {
@@ -181,9 +257,16 @@ class synthetic_writer {
     const std::string classes = std::to_string(options_.classes);
     const std::string pooling = R"("data_format":"channels_last")";
     if (options_.ends_with == head::none) return;
+    if (options_.ends_with == head::flatten) {
+      const std::uint32_t size = final_size();
+      add_layer("Flatten", "flatten_1", pooling);
+      add_dense("predictions", channels * size * size, options_.classes, "softmax");
+      return;
+    }
     add_layer("GlobalAveragePooling2D", "global_average_pooling2d_1", pooling);
     switch (options_.ends_with) {
       case head::none:
+      case head::flatten:
       case head::pooling: return;
       case head::convolution:
         add_layer("Reshape", "reshape_1", "\"target_shape\":[1,1," + std::to_string(channels) + "]");
@@ -196,15 +279,31 @@ class synthetic_writer {
         add_layer("Reshape", "reshape_2", "\"target_shape\":[" + classes + "]");
         return;
       case head::dense:
-      case head::dense_with_softmax:
-      case head::scores:
-        add_layer("Dense", "predictions", "\"units\":" + classes + R"(,"use_bias":true,"activation":")" +
-                  (options_.ends_with == head::dense_with_softmax ? "softmax" : "linear") + "\"");
-        add_kernel("predictions", "kernel", {channels, options_.classes}, channels);
-        add_weight("predictions", "bias", {options_.classes}, -0.1f, 0.1f);
-        if (options_.ends_with == head::dense) add_layer("Softmax", "softmax_1", R"("axis":-1)");
+        add_dense("predictions", channels, options_.classes, "linear");
+        add_layer("Softmax", "softmax_1", R"("axis":-1)");
         return;
+      case head::dense_with_softmax: return add_dense("predictions", channels, options_.classes, "softmax");
+      case head::scores: return add_dense("predictions", channels, options_.classes, "linear");
+      case head::sigmoid: return add_dense("predictions", channels, 1, "sigmoid");
+      case head::two_dense:
+        add_dense("hidden", channels, 20, "relu");
+        add_layer("Dropout", "dropout", R"("rate":0.5)");
+        return add_dense("predictions", 20, options_.classes, "softmax");
     }
+  }
+
+  void add_dense(const std::string& name, std::uint32_t in, std::uint32_t units, const std::string& activation) {
+    add_layer("Dense", name, "\"units\":" + std::to_string(units) + R"(,"use_bias":true,"activation":")" + activation + "\"");
+    add_kernel(name, "kernel", {in, units}, in);
+    add_weight(name, "bias", {units}, -0.1f, 0.1f);
+  }
+
+  // Height and width where the blocks end.
+  std::uint32_t final_size() const {
+    std::uint32_t size = (options_.resolution + 1) / 2;
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(options_.blocks, std::size(mobilenet_blocks)); ++i)
+      size = (size + mobilenet_blocks[i].second - 1) / mobilenet_blocks[i].second;
+    return size;
   }
 
   std::string input_shape() const {
@@ -267,64 +366,9 @@ class synthetic_writer {
     return R"({"keras_version":"2.1.4","backend":"tensorflow","model_config":)" + model + "}";
   }
 
-  std::string make_manifest(synthetic_model& made) {
-    if (options_.shuffle_weights) {
-      std::mt19937 engine(options_.seed);
-      for (std::size_t i = weights_.size(); i > 1; --i) std::swap(weights_[i - 1], weights_[engine() % i]);
-    }
-    std::vector<std::vector<const weight*>> groups;
-    for (const weight& w : weights_) {
-      if (groups.empty() || (options_.group_per_layer && groups.back().front()->layer != w.layer)) groups.emplace_back();
-      groups.back().push_back(&w);
-    }
-    rapidjson::StringBuffer buffer;
-    writer json(buffer);
-    json.StartArray();
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      std::vector<std::byte> bytes;
-      for (const weight* w : groups[g]) {
-        const auto raw = std::as_bytes(std::span(w->values));
-        bytes.insert(bytes.end(), raw.begin(), raw.end());
-      }
-      json.StartObject();
-      json.Key("paths");
-      json.StartArray();
-      const std::size_t count = (bytes.size() + options_.shard_bytes - 1) / options_.shard_bytes;
-      for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t begin = i * options_.shard_bytes;
-        const std::size_t end = std::min(bytes.size(), begin + options_.shard_bytes);
-        const std::string name = "group" + std::to_string(g + 1) + "-shard" + std::to_string(i + 1) + "of" +
-                                 std::to_string(count) + ".bin";
-        json.String(name.c_str());
-        made.shards.emplace_back(name, std::vector<std::byte>(bytes.begin() + static_cast<std::ptrdiff_t>(begin),
-                                                              bytes.begin() + static_cast<std::ptrdiff_t>(end)));
-      }
-      json.EndArray();
-      json.Key("weights");
-      json.StartArray();
-      for (const weight* w : groups[g]) {
-        json.StartObject();
-        json.Key("name");
-        json.String(w->name.c_str());
-        json.Key("shape");
-        json.StartArray();
-        for (const std::uint32_t d : w->shape) json.Uint(d);
-        json.EndArray();
-        json.Key("dtype");
-        json.String("float32");
-        json.EndObject();
-      }
-      json.EndArray();
-      json.EndObject();
-    }
-    json.EndArray();
-    return buffer.GetString();
-  }
-
   synthetic_options options_;
-  random_floats values_;
+  synthetic_weights weights_;
   std::vector<written_layer> layers_;
-  std::vector<weight> weights_;
 };
 
 inline synthetic_model make_synthetic_model(const synthetic_options& options) {

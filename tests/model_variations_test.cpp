@@ -1,0 +1,109 @@
+// Every way of writing a model that the converter knows, against what TensorFlow.js itself answered.
+// tests/reference/model_variations.mjs made the golden data and says how to make it again.
+#include "support/files.hpp"
+#include "support/model_variations.hpp"
+
+#include <convert.hpp>
+#include <json_value.hpp>
+#include <packed_model_writer.hpp>
+
+#include <mobilenet/backends/reference.hpp>
+#include <mobilenet/network.hpp>
+#include <mobilenet/packed_model.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace mobilenet;
+
+// Scores of about 1, kernels in float32, sums of some hundred terms.
+constexpr float tolerance = 2e-6f;
+
+std::vector<float> golden(const tools::json_value& answers, const std::string& name) {
+  const tools::json_value values = answers[name];
+  REQUIRE_MESSAGE(values.size() > 0, name, " has no golden data: see tests/reference/model_variations.mjs");
+  std::vector<float> numbers;
+  for (std::size_t i = 0; i < values.size(); ++i) numbers.push_back(static_cast<float>(values[i].number().value()));
+  return numbers;
+}
+
+std::vector<float> softmax(std::vector<float> scores) {
+  const float highest = *std::max_element(scores.begin(), scores.end());
+  double sum = 0;
+  for (const float s : scores) sum += std::exp(static_cast<double>(s - highest));
+  for (float& s : scores) s = static_cast<float>(std::exp(static_cast<double>(s - highest)) / sum);
+  return scores;
+}
+
+TEST_CASE("models in all variations answer as TensorFlow.js does") {
+  const auto text = support::read_file(MOBILENET_SOURCE_DIR "/tests/reference/model_variations.json");
+  const auto document =
+      tools::json_document::parse({reinterpret_cast<const char*>(text.data()), text.size()}).value();
+  const tools::json_value answers = document.root()["answers"];
+  for (const auto& [name, model] : test::model_variations()) {
+    CAPTURE(name);
+    const support::temporary_folder folder;
+    model.write_to(folder.path());
+    tools::convert_options options;
+    options.input = folder.path();
+    tools::conversion_report report;
+    const auto source = tools::read_model(options, report);
+    REQUIRE_MESSAGE(source, source.error().message);
+    const auto bytes = tools::write_packed_model(*source).value();
+    const packed_model packed = packed_model::from_bytes(bytes).value();
+    auto net = network<reference>::prepare(packed).value();
+
+    // TensorFlow.js got the input of the self-test. A graph's own scaling is part of our preprocessing.
+    const bool scales = std::string_view(name).ends_with("scales_input");
+    for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i)
+      net.input().data[i] = scales ? format::self_test_input(i) * 2 - 1 : format::self_test_input(i);
+    const auto output = net.run();
+
+    std::vector<float> expected = golden(answers, name);
+    if (expected.size() == 1) expected = {1 - expected[0], expected[0]};  // a sigmoid: the second of two classes
+    const bool probabilities = packed.output() == output_kind::classes;
+    float sum = 0;
+    for (const float v : expected) sum += v;
+    if (probabilities && std::abs(sum - 1) > 1e-3f) expected = softmax(expected);  // ours is added
+    REQUIRE(output.size() == expected.size());
+    float worst = 0;
+    for (std::size_t i = 0; i < output.size(); ++i) worst = std::max(worst, std::abs(output[i] - expected[i]));
+    const float scale = std::max(1.0f, *std::max_element(expected.begin(), expected.end()));
+    CHECK(worst <= tolerance * scale);
+  }
+}
+
+TEST_CASE("a graph that scales its input takes pixels from 0 to 1, another from -1 to 1") {
+  for (const bool scales : {true, false}) {
+    test::synthetic_graph_options o;
+    o.resolution = 33;
+    o.blocks = 1;
+    o.scales_input = scales;
+    const support::temporary_folder folder;
+    test::make_synthetic_graph(o).write_to(folder.path());
+    tools::convert_options options;
+    options.input = folder.path();
+    tools::conversion_report report;
+    const auto source = tools::read_model(options, report).value();
+    CHECK(source.preprocessing.scaling == preprocessing::formula::multiply_add);
+    CHECK(source.preprocessing.a == static_cast<float>(2.0 / 255.0));
+    CHECK(source.preprocessing.b == -1.0f);
+    CHECK(source.first_class == 1);
+    CHECK(report.form == "graph model");
+    options.range = {0.0f, 255.0f};
+    const auto raw = tools::read_model(options, report).value();
+    CHECK(raw.preprocessing.a == (scales ? 2.0f : 1.0f));
+    CHECK(raw.preprocessing.b == (scales ? -1.0f : 0.0f));
+  }
+}
+
+}  // namespace
