@@ -9,14 +9,16 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
-#include <limits>
 #include <string>
 #include <string_view>
 
@@ -159,6 +161,33 @@ transport decide(const command_line& c, std::string_view program) {
   return transport::http;
 }
 
+/// Bytes that this process may use before the platform ends it; 0 where there is no such limit.
+std::uint64_t memory_limit() {
+  if (const char* megabytes = std::getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"))
+    return std::strtoull(megabytes, nullptr, 10) * 1024 * 1024;
+  for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    std::FILE* file = std::fopen(path, "re");
+    if (file == nullptr) continue;
+    unsigned long long limit = 0;  // "max" where there is none
+    const int fields = std::fscanf(file, "%llu", &limit);
+    std::fclose(file);
+    if (fields == 1) return limit;
+  }
+  return 0;
+}
+
+/// Makes an allocation fail that would have the platform kill the process: a failed one is an answer, with the
+/// process and its warm model still there. The model's own pages are the file's and do not count.
+void stay_within_memory() {
+#ifndef __SANITIZE_ADDRESS__
+  const std::uint64_t limit = memory_limit();
+  ::rlimit allowed{};
+  if (limit == 0 || ::getrlimit(RLIMIT_DATA, &allowed) != 0) return;
+  allowed.rlim_cur = std::min<::rlim_t>(allowed.rlim_max, limit - limit / 8);
+  ::setrlimit(RLIMIT_DATA, &allowed);
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -168,6 +197,7 @@ int main(int argc, char** argv) {
   ::mallopt(M_TRIM_THRESHOLD, 2 * 1024 * 1024);
   ::mallopt(M_ARENA_MAX, 1);
   std::signal(SIGPIPE, SIG_IGN);
+  stay_within_memory();
 
   for (int i = 1; i < argc; ++i)
     if (std::string_view(argv[i]) == "--help") return serverless::write_all(STDOUT_FILENO, usage) ? 0 : 1;

@@ -405,6 +405,16 @@ class Life(TestCase):
         self.assertEqual((status, err), (0, ""))
         self.assertIn("--openwhisk", out)
 
+    @unittest.skipIf(SANITIZED, "skipped: sanitizers need memory of their own")
+    def test_image_that_the_platform_has_no_memory_for(self):
+        large = png_of_zeros(4000, 3000)  # 36 KB, and 36 MB of pixels, twice while it is decoded
+        with http_handler(env={"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "64"}) as handler:
+            for _ in range(3):
+                self.assertRefused(handler.request("POST", "/classify", large), 503, "memory")
+                self.assertEqual(handler.request("POST", "/classify", png()).status, 200)
+        with http_handler() as handler:
+            self.assertEqual(handler.request("POST", "/classify", large).status, 200)
+
     def test_port_in_use(self):
         with http_handler() as handler:
             status, out, err = self.run_handler("--address=127.0.0.1", f"--port={handler.port}")

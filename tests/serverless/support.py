@@ -29,20 +29,27 @@ MODEL = os.environ.get("MOBILENET_TEST_MODEL", "")
 PROGRAM = os.environ.get("MOBILENET_PROGRAM", "")
 DATA = os.environ.get("MOBILENET_TEST_DATA", "")
 SLOW = float(os.environ.get("MOBILENET_TEST_PATIENCE", "1"))  # >1 for sanitizers and busy machines
+SANITIZED = SLOW > 1
 END_MARK = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX"
 
 
 # ---- images
 
-def png(width=32, height=24, claimed=None):
+def png(width=32, height=24, claimed=None, rows=None):
     """A gradient. claimed: (width, height) that the header says instead."""
     def chunk(kind, data):
         body = kind + data
         return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-    rows = b"".join(b"\0" + bytes((x * 7 + y * c) & 255 for x in range(width) for c in (3, 5, 9)) for y in range(height))
+    rows = rows or b"".join(b"\0" + bytes((x * 7 + y * c) & 255 for x in range(width) for c in (3, 5, 9))
+                            for y in range(height))
     w, h = claimed or (width, height)
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, 2, 0, 0, 0)) +
-            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+            chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b""))
+
+
+def png_of_zeros(width, height):
+    """Black, and very small for what it is."""
+    return png(width, height, rows=bytes((3 * width + 1) * height))
 
 
 def jpeg():
