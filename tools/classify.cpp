@@ -54,26 +54,27 @@ struct answer {
   timings took;
 };
 
-result<image> decode([[maybe_unused]] std::span<const std::byte> bytes) {
+result<image> decode([[maybe_unused]] std::span<const std::byte> bytes,
+                     [[maybe_unused]] const classify_options& options) {
 #if MOBILENET_WITH_DECODE
-  return decode_image(bytes);
+  return decode_image(bytes, {.apply_exif_orientation = options.exif_orientation});
 #else
   return error{errc::unsupported, "this program was built without an image decoder (stb_image)"};
 #endif
 }
 
 template <class B>
-result<answer> classify_one(classifier<B>& classifier, const std::string& path, std::size_t top) {
+result<answer> classify_one(classifier<B>& classifier, const std::string& path, const classify_options& options) {
   const auto bytes = read_input(path, longest_image_file);
   if (!bytes) return bytes.error();
   answer given;
   stopwatch watch;
-  auto image = decode(*bytes);
+  auto image = decode(*bytes, options);
   if (!image) return std::move(image).error();
   given.took.decode = watch.lap();
   if (auto done = classifier.preprocess(*image); !done) return std::move(done).error();
   given.took.preprocess = watch.lap();
-  given.best = top_k(classifier.model(), classifier.network().run(), top);
+  given.best = top_k(classifier.model(), classifier.network().run(), options.top);
   given.took.classify = watch.lap();
   return given;
 }
@@ -162,7 +163,7 @@ result<bool> classify_with(const classify_options& options) {
   for (std::size_t i = 0; i < options.images.size(); ++i) {
     const std::string& path = options.images[i];
     progress.show(i, path);
-    result<answer> given = classify_one(*made, path, options.top);
+    result<answer> given = classify_one(*made, path, options);
     if (!given) {
       given = without_prefix(given.error());
       all = false;
