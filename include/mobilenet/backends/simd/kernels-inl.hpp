@@ -49,6 +49,9 @@ inline constexpr simd_target compiled_for = simd_target::baseline;
 inline constexpr std::size_t tile_rows = 1, tile_panels = 1, tile_lanes = 8;
 #endif
 
+// How far ahead of their use weights are fetched: most of them come from memory, not from a cache.
+inline constexpr std::size_t ahead_bytes = 256 * 1024;
+
 // Registers for up to L lanes, L <= 16.
 template <std::size_t L>
 using tag = hn::CappedTag<float, L>;
@@ -96,15 +99,22 @@ struct tile_arguments {
   std::size_t out_stride;  // from position to position: 16, or 8 where only 8 lanes are to be written
   std::size_t out_panel_stride;
   bounds limits;
+  // Weights that will be wanted later, fetched on the side: so many cache lines with each segment.
+  const char* ahead = nullptr;
+  const char* ahead_end = nullptr;
+  std::size_t ahead_lines = 0;
 };
 
 // `count` tiles of R positions by P panels of L lanes; segments of K channels, input positions S floats apart.
 template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
-HWY_NOINLINE void tiles(const tile_arguments<W>& t, std::size_t count, const float* in, float* out) {
+HWY_NOINLINE void tiles(tile_arguments<W>& t, std::size_t count, const float* in, float* out) {
   const tag<L> d;
   constexpr std::size_t N = hn::MaxLanes(d);
   constexpr std::size_t V = registers<L>;
   using vec = hn::Vec<decltype(d)>;
+  const std::size_t segment_stride = t.segment_stride;
+  const std::size_t panel_stride = t.w_panel_stride;
+  const std::size_t segments = t.segments;
   for (; count != 0; --count, in += R * S, out += R * t.out_stride) {
     vec sums[R][P * V];
     MOBILENET_UNROLL
@@ -118,7 +128,7 @@ HWY_NOINLINE void tiles(const tile_arguments<W>& t, std::size_t count, const flo
     const auto multiply_channel = [&](std::size_t k) HWY_ATTR MOBILENET_ALWAYS_INLINE {
       vec kernel[P * V];
       MOBILENET_UNROLL
-      for (std::size_t v = 0; v < P * V; ++v) kernel[v] = load_weights(d, w + v / V * t.w_panel_stride + v % V * N);
+      for (std::size_t v = 0; v < P * V; ++v) kernel[v] = load_weights(d, w + v / V * panel_stride + v % V * N);
       MOBILENET_UNROLL
       for (std::size_t r = 0; r < R; ++r) {
         const vec value = hn::Set(d, a[r * S + k]);
@@ -127,9 +137,15 @@ HWY_NOINLINE void tiles(const tile_arguments<W>& t, std::size_t count, const flo
       }
       w += 16;
     };
-    for (std::size_t s = 0; s < t.segments; ++s, a += t.segment_stride)
-#pragma GCC unroll 4
+    const std::size_t ahead_lines = t.ahead < t.ahead_end ? t.ahead_lines : 0;
+    const char* ahead = t.ahead;
+    for (std::size_t s = 0; s < segments; ++s, a += segment_stride) {
+      for (std::size_t i = 0; i < ahead_lines; ++i, ahead += 64) __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 1
       for (std::size_t k = 0; k < K; ++k) multiply_channel(k);
+    }
+    t.ahead = ahead;
+#pragma GCC unroll 1
     for (std::size_t k = 0; k < t.tail; ++k) multiply_channel(k);
 
     const vec low = hn::Set(d, t.limits.low);
@@ -162,7 +178,7 @@ constexpr std::size_t next_rows(std::size_t rows) noexcept {
 
 // Calls tiles() for a number of rows that is known at run time only.
 template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
-HWY_INLINE void tiles_of(std::size_t rows, const tile_arguments<W>& t, std::size_t count, const float* in, float* out) {
+HWY_INLINE void tiles_of(std::size_t rows, tile_arguments<W>& t, std::size_t count, const float* in, float* out) {
   if (rows == R)
     tiles<R, P, L, K, S>(t, count, in, out);
   else if constexpr (R > 1)
@@ -172,7 +188,7 @@ HWY_INLINE void tiles_of(std::size_t rows, const tile_arguments<W>& t, std::size
 // Any number of positions, in tiles as equal as can be, for a tile of one row would run at a sixth of the speed:
 // 49 = 4 * 6 + 5 * 5.
 template <std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
-HWY_NOINLINE void even_tiles(const tile_arguments<W>& t, std::size_t positions, const float* in, float* out) {
+HWY_NOINLINE void even_tiles(tile_arguments<W>& t, std::size_t positions, const float* in, float* out) {
   if (positions < (tile_rows + 1) / 2) {
     for (std::size_t rows; positions != 0; positions -= rows, in += rows * S, out += rows * t.out_stride) {
       rows = std::bit_floor(positions);
@@ -188,13 +204,13 @@ HWY_NOINLINE void even_tiles(const tile_arguments<W>& t, std::size_t positions, 
   tiles_of<tile_rows, P, L, K, S>(rows, t, count - longer, in + done * S, out + done * t.out_stride);
 }
 
-// The same for many positions and rarer shapes: full tiles, the last of which computes some positions again.
-template <std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
-HWY_NOINLINE void overlapping_tiles(const tile_arguments<W>& t, std::size_t positions, const float* in, float* out) {
-  if (positions < tile_rows) return tiles<1, P, L, K, S>(t, positions, in, out);
-  tiles<tile_rows, P, L, K, S>(t, positions / tile_rows, in, out);
-  const std::size_t last = positions - tile_rows;
-  if (positions % tile_rows != 0) tiles<tile_rows, P, L, K, S>(t, 1, in + last * S, out + last * t.out_stride);
+// The same for many positions and rarer shapes: tiles of R, the last of which computes some positions again.
+template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
+HWY_NOINLINE void overlapping_tiles(tile_arguments<W>& t, std::size_t positions, const float* in, float* out) {
+  if (positions < R) return tiles<1, P, L, K, S>(t, positions, in, out);
+  tiles<R, P, L, K, S>(t, positions / R, in, out);
+  const std::size_t last = positions - R;
+  if (positions % R != 0) tiles<R, P, L, K, S>(t, 1, in + last * S, out + last * t.out_stride);
 }
 
 // ---- pointwise ----
@@ -212,12 +228,19 @@ void pointwise_panels(const pointwise_arguments& p) {
                         block_width(p.out_channels),
                         p.out_block_stride,
                         p.clamp};
+    // Each panel's tiles fetch as many weights as they read, `ahead_bytes` further on: later panels, and later layers,
+    // for the file has them in the order of their use. Where the end of the file is passed nothing happens.
+    const std::size_t tile_count = (p.positions + tile_rows - 1) / tile_rows;
+    const std::size_t lines = tile_panels * panel_elements * sizeof(W) / 64;
+    t.ahead = reinterpret_cast<const char*>(t.w) + ahead_bytes;
+    t.ahead_end = t.ahead + lines * 64;
+    t.ahead_lines = lines / std::max<std::size_t>(1, t.segments * tile_count) + 1;
     float* out = p.out + panel * p.out_block_stride;
     if (tile_panels == 1 || p.end_panel - panel >= tile_panels) {
       even_tiles<tile_panels, tile_lanes, 16, 16>(t, p.positions, p.in, out);
       panel += tile_panels;
     } else {
-      overlapping_tiles<1, tile_lanes, 16, 16>(t, p.positions, p.in, out);
+      overlapping_tiles<tile_rows, 1, tile_lanes, 16, 16>(t, p.positions, p.in, out);
       ++panel;
     }
     if (tile_lanes == 8 && p.out_channels > 8) {
@@ -235,10 +258,10 @@ inline void pointwise_narrow(const pointwise_arguments& p) {
   for (std::size_t panel = p.first_panel; panel < p.end_panel; ++panel) {
     widen(p.w, panel * p.in_channels * 16, p.in_channels * 16, widened);
     for (std::size_t lane = 0; lane < out_stride; lane += tile_lanes) {
-      const tile_arguments<float> t{
+      tile_arguments<float> t{
           0,          p.in_channels / 8,  p.in_channels % 8, widened + lane, 0, p.w.bias + panel * 16 + lane,
           out_stride, p.out_block_stride, p.clamp};
-      overlapping_tiles<1, tile_lanes, 8, 8>(t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
+      overlapping_tiles<tile_rows, 1, tile_lanes, 8, 8>(t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
     }
   }
 }
@@ -448,65 +471,84 @@ inline void convolution_columns(const convolution_arguments& p, std::size_t pane
     }
 }
 
+// The output columns, and the rows of one output row's window, that lie inside the input.
+struct inside {
+  std::size_t first_column, end_column;
+  std::size_t first_row, end_row;
+
+  inside(const convolution_arguments& p, std::size_t y) {
+    first_column = std::min(p.out_width, (p.left + p.stride - 1) / p.stride);
+    const std::size_t reach = p.in_width + p.left;
+    end_column = reach < p.kernel_width ? 0 : std::min(p.out_width, (reach - p.kernel_width) / p.stride + 1);
+    const std::size_t top = y * p.stride;
+    first_row = top < p.top ? p.top - top : 0;
+    end_row = std::min(p.kernel_height, p.in_height + p.top > top ? p.in_height + p.top - top : 0);
+  }
+  bool any() const { return first_column < end_column && first_row < end_row; }
+};
+
 // The first layer: 3x3, stride 2, on 3 channels. A window is nine contiguous floats of each of three input rows,
 // and those of neighbouring positions begin six floats apart, so the tiles of the pointwise kernel do it.
-// Output columns [first, end) of row y; window rows [first_row, end_row) lie inside the input.
+// Lanes [lane, lane + L) of P panels, all columns of the rows whose windows lie inside from left to right.
 template <std::size_t P, std::size_t L>
-void rgb_columns(const convolution_arguments& p, std::size_t panel, std::size_t lane, std::size_t y, std::size_t first,
-                 std::size_t end, std::size_t first_row, std::size_t end_row) {
-  alignas(64) float widened[P * 27 * 16];
-  widen(p.w, panel * 27 * 16, P * 27 * 16, widened);
+void rgb_rows(const convolution_arguments& p, std::size_t panel, std::size_t lane) {
+  constexpr std::size_t rows = L < tile_lanes ? std::max<std::size_t>(tile_rows, 10) : tile_rows;
   const std::size_t width = block_width(p.out_channels);
-  const tile_arguments<float> t{p.in_width * 3,
-                                end_row - first_row,
-                                0,
-                                widened + first_row * 9 * 16 + lane,
-                                27 * 16,
-                                p.w.bias + panel * 16 + lane,
-                                width,
-                                p.out_rows * p.out_width * width,
-                                p.clamp};
-  overlapping_tiles<P, L, 9, 6>(t, end - first,
-                                p.in + ((y * 2 + first_row - p.top) * p.in_width + first * 2 - p.left) * 3,
-                                p.out + ((panel * p.out_rows + y % p.out_rows) * p.out_width + first) * width + lane);
+  alignas(64) float widened[P * 27 * 16];
+  const float* kernel = static_cast<const float*>(p.w.kernel) + panel * 27 * 16;
+  if (p.w.half) {
+    widen(p.w, panel * 27 * 16, P * 27 * 16, widened);
+    kernel = widened;
+  }
+  for (std::size_t y = p.first_row; y < p.end_row; ++y) {
+    const inside in(p, y);
+    if (!in.any()) continue;
+    tile_arguments<float> t{p.in_width * 3,
+                            in.end_row - in.first_row,
+                            0,
+                            kernel + in.first_row * 9 * 16 + lane,
+                            27 * 16,
+                            p.w.bias + panel * 16 + lane,
+                            width,
+                            p.out_rows * p.out_width * width,
+                            p.clamp};
+    overlapping_tiles<rows, P, L, 9, 6>(
+        t, in.end_column - in.first_column,
+        p.in + ((y * 2 + in.first_row - p.top) * p.in_width + in.first_column * 2 - p.left) * 3,
+        p.out + ((panel * p.out_rows + y % p.out_rows) * p.out_width + in.first_column) * width + lane);
+  }
 }
 
 inline void convolution(const convolution_arguments& p) noexcept {
   const std::size_t width = block_width(p.out_channels);
   const bool rgb = p.kernel_height == 3 && p.kernel_width == 3 && p.in_channels == 3 && p.stride == 2;
-  // The output columns whose windows lie inside the input from left to right.
-  const std::size_t first = std::min(p.out_width, (p.left + p.stride - 1) / p.stride);
-  const std::size_t inside = p.in_width + p.left < p.kernel_width
-                                 ? 0
-                                 : std::min(p.out_width, (p.in_width + p.left - p.kernel_width) / p.stride + 1);
+  for (std::size_t panel = 0; rgb && panel * 16 < p.out_channels;) {
+    const std::size_t channels = p.out_channels - panel * 16;
+    if (tile_panels == 2 && channels > 24) {
+      rgb_rows<tile_panels, 16>(p, panel, 0);
+      panel += 2;
+      continue;
+    }
+    if (tile_lanes == 16 && channels > 8) {
+      rgb_rows<1, tile_lanes>(p, panel, 0);
+    } else {
+      rgb_rows<1, 8>(p, panel, 0);
+      if (channels > 8) rgb_rows<1, 8>(p, panel, 8);
+    }
+    ++panel;
+  }
+  // The columns at the edges, or all columns of any other convolution.
   for (std::size_t y = p.first_row; y < p.end_row; ++y) {
-    // The window's rows inside the input; signed, for it may begin above.
-    const auto above = static_cast<std::ptrdiff_t>(y * p.stride) - static_cast<std::ptrdiff_t>(p.top);
-    const auto first_row = static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, -above));
-    const auto end_row = static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(
-        static_cast<std::ptrdiff_t>(p.in_height) - above, 0, static_cast<std::ptrdiff_t>(p.kernel_height)));
-    const bool tiled = rgb && first_row < end_row && first < inside;
-    const std::size_t begin = tiled ? first : 0;
-    const std::size_t end = tiled ? inside : 0;
-    for (std::size_t panel = 0; panel * 16 < p.out_channels;) {
-      const std::size_t channels = p.out_channels - panel * 16;
-      const std::size_t together = tile_panels == 2 && channels > 24 ? 2 : 1;
-      if (tiled && together == 2) {
-        rgb_columns<tile_panels, 16>(p, panel, 0, y, begin, end, first_row, end_row);
-      } else if (tiled && tile_lanes == 16 && channels > 8) {
-        rgb_columns<1, tile_lanes>(p, panel, 0, y, begin, end, first_row, end_row);
-      } else if (tiled) {
-        rgb_columns<1, 8>(p, panel, 0, y, begin, end, first_row, end_row);
-        if (channels > 8) rgb_columns<1, 8>(p, panel, 8, y, begin, end, first_row, end_row);
-      }
-      for (std::size_t i = 0; i < together; ++i, ++panel) {
-        float* out = p.out + (panel * p.out_rows + y % p.out_rows) * p.out_width * width;
-        const std::size_t lanes = p.out_channels - panel * 16 > 8 ? 16 : 8;
-        convolution_columns(p, panel, y, 0, begin, lanes, out, width);
-        convolution_columns(p, panel, y, end, p.out_width, lanes, out, width);
-        if (lanes < width)
-          for (std::size_t x = 0; x < p.out_width; ++x) std::memset(out + x * 16 + 8, 0, 8 * sizeof(float));
-      }
+    const inside in(p, y);
+    const std::size_t begin = rgb && in.any() ? in.first_column : 0;
+    const std::size_t end = rgb && in.any() ? in.end_column : 0;
+    for (std::size_t panel = 0; panel * 16 < p.out_channels; ++panel) {
+      float* out = p.out + (panel * p.out_rows + y % p.out_rows) * p.out_width * width;
+      const std::size_t lanes = p.out_channels - panel * 16 > 8 ? 16 : 8;
+      convolution_columns(p, panel, y, 0, begin, lanes, out, width);
+      convolution_columns(p, panel, y, end, p.out_width, lanes, out, width);
+      if (lanes < width)
+        for (std::size_t x = 0; x < p.out_width; ++x) std::memset(out + x * 16 + 8, 0, 8 * sizeof(float));
     }
   }
 }
