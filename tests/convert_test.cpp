@@ -326,6 +326,33 @@ TEST_CASE("a dense layer on a flattened activation is a convolution with a windo
   CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 2}, 2, {}}));
 }
 
+TEST_CASE("names and properties that only Keras 3 writes") {
+  hand_made m;
+  m.layer("DepthwiseConv2D", "dw", R"("kernel_size":1,"activation":{"class_name":"function","config":"relu6"})");
+  m.layer("BatchNormalization", "bn", R"("center":false)");
+  m.layer("GlobalAveragePooling2D", "pool", R"("keepdims":true)");
+  m.layer("Conv2D", "preds", R"("filters":2,"kernel_size":1)").layer("Softmax", "softmax", R"("axis":-1)");
+  const std::vector<float> ones(6, 1.0f);
+  m.weight("dw/kernel", "[1,1,3,1]", {1, 2, 3}).weight("dw/bias", "[3]", {0, 0, 0});
+  m.weight("preds/0", "[1,1,3,2]", ones).weight("preds/1", "[2]", {1, 2});
+  m.weight("bn/0", "[3]", {1, 1, 1}).weight("bn/1", "[3]", {0, 0, 0}).weight("bn/2", "[3]", {1, 1, 1});
+  CHECK(m.failure() ==
+        "layer 'bn' (BatchNormalization): not part of MobileNet v1: there is no convolution right before it to take it in");
+
+  hand_made n;
+  n.layer("DepthwiseConv2D", "dw", R"("kernel_size":1,"use_bias":false)").layer("BatchNormalization", "bn", R"("center":false)");
+  n.layer("Activation", "relu", R"("activation":{"class_name":"function","config":"relu6"})");
+  n.layer("GlobalAveragePooling2D", "pool", R"("keepdims":true)");
+  n.layer("Conv2D", "preds", R"("filters":2,"kernel_size":1)").layer("Softmax", "softmax", R"("axis":-1)");
+  n.weight("dw/kernel", "[1,1,3,1]", {1, 2, 3}).weight("preds/0", "[1,1,3,2]", ones).weight("preds/1", "[2]", {1, 2});
+  n.weight("bn/0", "[3]", {1, 1, 1}).weight("bn/1", "[3]", {0, 0, 0}).weight("bn/2", "[3]", {1, 1, 1});
+  const model_source source = n.read().value();
+  CHECK(source.layers[0].names == "dw\nbn\nrelu");
+  CHECK(std::get<layers::depthwise_conv2d>(source.layers[0].params).bounds == layers::relu6);
+  CHECK(source.layers[2].params == layers::description(layers::dense{{1, 1, 3}, 2, {}}));
+  CHECK(source.layers[2].bias == std::vector<float>{1, 2});
+}
+
 TEST_CASE("a sigmoid of one score becomes two classes") {
   const auto ending = [](const std::string& units, const std::vector<float>& kernel) {
     hand_made m;

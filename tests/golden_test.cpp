@@ -56,7 +56,9 @@ TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_
   const fs::path root = support::test_data();
   if (root.empty()) return;
   std::size_t compared = 0;
-  for (const std::string model_name : {"mobilenet_v1_0.25_224", "mobilenet_v1_0.75_224", "mobilenet_v1_1.00_224_qat"}) {
+  for (const std::string model_name : {"mobilenet_v1_0.25_224", "mobilenet_v1_0.75_224", "mobilenet_v1_1.00_224_qat",
+                                       "mobilenet_v1_0.25_224_uint8", "mobilenet_v1_025_224_graph",
+                                       "mobilenet_v1_0.50_160_graph_uint8"}) {
     const auto& bytes = converted(root / "models" / model_name);
     auto c = classifier<B>::from_bytes(bytes).value();
     for (const auto& entry : fs::directory_iterator(root / "images" / "pixels")) {
@@ -83,7 +85,7 @@ TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_
       ++compared;
     }
   }
-  CHECK(compared >= 13);
+  CHECK(compared >= 16);
 }
 
 }  // namespace

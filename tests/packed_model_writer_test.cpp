@@ -191,6 +191,13 @@ TEST_CASE("sources that contradict themselves") {
         "weights as float32");
 
   m = small_model();
+  m.layers.resize(1);
+  m.layers[0] = {layers::conv2d{{2048, 2048, 3}, 64, 100, 100, 1, {50, 50, 49, 49}, {}}, std::vector<float>(1920000),
+                 std::vector<float>(64), "large", 0};
+  CHECK(failure(m) ==
+        "layer 'large': up to here the network takes 8053063680000 multiply-adds, expected at most 68719476736");
+
+  m = small_model();
   m.labels.pop_back();
   CHECK(failure(m) == "labels.count is 3, expected 4 classes");
 

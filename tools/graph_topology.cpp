@@ -484,7 +484,9 @@ result<std::string> output_of(const tfjs_model& model, const graph& source) {
     }
   }
   std::unordered_set<std::string> read;
-  for (const graph_node& node : source.nodes()) read.insert(node.inputs().begin(), node.inputs().end());
+  for (const graph_node& node : source.nodes())
+    for (const std::string& input : node.inputs())
+      if (input != node.name()) read.insert(input);
   std::vector<std::string> ends;
   for (const graph_node& node : source.nodes())
     if (!read.contains(node.name()) && node.op() != "Const" && node.op() != "NoOp" && node.op() != "Placeholder")

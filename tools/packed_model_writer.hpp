@@ -42,8 +42,9 @@ struct model_source {
 ///
 /// type     how kernels are stored; biases are always float32
 /// errors   shape_mismatch: an array has not the length that its layer's shape asks for, names the layer;
-///          invalid_argument: a weight is not finite, or too large for float16; and whatever packed_model
-///          finds wrong with the result (shapes that do not follow one another, a label too many)
+///          invalid_argument: a weight is not finite, or too large for float16; unsupported: the network takes
+///          far more work than any MobileNet v1; and whatever packed_model finds wrong with the result (shapes
+///          that do not follow one another, a label too many)
 result<std::vector<std::byte>> write_packed_model(const model_source& source,
                                                   weight_type type = weight_type::float32);
 

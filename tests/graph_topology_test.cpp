@@ -1,0 +1,220 @@
+// Graph models: what becomes of their operations, and each way in which one can be refused.
+// That the answers are right is model_variations_test.cpp's and golden_test.cpp's to say.
+#include "support/files.hpp"
+#include "support/synthetic_graph.hpp"
+
+#include <convert.hpp>
+#include <packed_model_writer.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstddef>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace mobilenet;
+using test::make_synthetic_graph;
+using test::synthetic_graph_options;
+using test::synthetic_model;
+using form = synthetic_graph_options::form;
+using padding = synthetic_graph_options::padding;
+using head = synthetic_graph_options::head;
+
+synthetic_graph_options small() {
+  synthetic_graph_options o;
+  o.resolution = 16;
+  o.classes = 3;
+  o.blocks = 2;
+  return o;
+}
+
+struct model_folder {
+  support::temporary_folder folder;
+
+  result<tools::model_source> read(std::string_view json) const {
+    support::write_file(folder / "model.json", json);
+    tools::conversion_report report;
+    tools::convert_options options;
+    options.input = folder.path();
+    return tools::read_model(options, report);
+  }
+  std::string failure(std::string_view json) const {
+    const auto made = read(json);
+    if (made) return "(no error)";
+    const std::string prefix = folder / "model.json: ";
+    REQUIRE(made.error().message.starts_with(prefix));
+    return made.error().message.substr(prefix.size());
+  }
+};
+
+tools::model_source read(const synthetic_graph_options& options) {
+  const model_folder m;
+  const synthetic_model model = make_synthetic_graph(options);
+  model.write_to(m.folder.path());
+  return m.read(model.json).value();
+}
+
+using edits = std::vector<std::pair<std::string, std::string>>;
+
+std::string edited(std::string json, const edits& changes) {
+  for (const auto& [from, to] : changes) {
+    const std::size_t at = json.find(from);
+    REQUIRE_MESSAGE(at != std::string::npos, from);
+    json.replace(at, from.size(), to);
+  }
+  return json;
+}
+
+TEST_CASE("the nodes of a graph become packed layers") {
+  const auto m = read(small());
+  REQUIRE(m.layers.size() == 8);
+  CHECK(m.layers[0].params == layers::description(layers::conv2d{{16, 16, 3}, 8, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
+  CHECK(m.layers[0].names == "conv1/Relu6");
+  CHECK(m.layers[1].params == layers::description(layers::depthwise_conv2d{{8, 8, 8}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}));
+  CHECK(m.layers[2].params == layers::description(layers::pointwise_conv2d{{8, 8, 8}, 16, layers::relu6}));
+  CHECK(m.layers[5].params == layers::description(layers::global_average_pool{{4, 4, 32}}));
+  CHECK(m.layers[6].params == layers::description(layers::dense{{1, 1, 32}, 3, {}}));
+  CHECK(m.layers[6].names == "logits/Conv2D\nlogits/BiasAdd\nlogits");
+  CHECK(m.layers[6].folded_names == 1);
+  CHECK(m.layers[7].names == "Softmax");
+}
+
+TEST_CASE("1001 scores lose their first, 1001 probabilities keep it unranked") {
+  auto o = small();
+  o.classes = 1001;
+  const auto kept = read(o);
+  CHECK(kept.layers[6].params == layers::description(layers::dense{{1, 1, 32}, 1001, {}}));
+  CHECK(kept.first_class == 1);
+  o.softmax = false;
+  const auto left_out = read(o);
+  REQUIRE(left_out.layers[6].params == layers::description(layers::dense{{1, 1, 32}, 1000, {}}));
+  CHECK(left_out.first_class == 0);
+  CHECK(left_out.layers[6].bias[0] == kept.layers[6].bias[1]);
+  CHECK(left_out.layers[6].kernel[1000 * 5 + 7] == kept.layers[6].kernel[1001 * 5 + 8]);
+}
+
+TEST_CASE("batch norm and Mul with Add fold into the convolution and leave their names") {
+  auto o = small();
+  o.written_as = form::batch_norm;
+  auto m = read(o);
+  CHECK(m.layers[1].names == "conv_dw_1/DepthwiseConv2dNative\nconv_dw_1/FusedBatchNormV3\nconv_dw_1/Relu6");
+  CHECK(m.layers[1].folded_names == 2);
+  o.written_as = form::multiply_add;
+  o.pads = padding::pad;
+  m = read(o);
+  CHECK(m.layers[0].names == "conv1/Pad\nconv1/Conv2D\nconv1/Scaled\nconv1/Offset\nconv1/Relu6");
+  CHECK(std::get<layers::conv2d>(m.layers[0].params).pad == layers::padding{0, 0, 1, 1});
+}
+
+TEST_CASE("what the output does not need is not looked at") {
+  const model_folder m;
+  auto o = small();
+  o.signature = true;
+  const synthetic_model good = make_synthetic_graph(o);
+  good.write_to(m.folder.path());
+  CHECK(m.read(edited(good.json, {{R"({"node":[)", R"({"node":[{"name":"stray","op":"Bitcast","input":["images"]},)"}})));
+  CHECK(m.read(edited(good.json, {{R"("input":["images",)", R"("input":["^never","images:0",)"}})));
+}
+
+TEST_CASE("each way a graph can be wrong has its message") {
+  const model_folder m;
+  auto o = small();
+  const synthetic_model good = make_synthetic_graph(o);
+  good.write_to(m.folder.path());
+  const std::string attributes = "modelTopology.node[3].attr.";
+  struct row {
+    edits changes;
+    std::string message;
+  };
+  const row rows[] = {
+      // nodes
+      {{{R"("node":[)", R"("node":[7,)"}}, "modelTopology.node[0]: found 7, expected an object"},
+      {{{R"("name":"images")", R"("nome":"images")"}}, "modelTopology.node[0].name: found nothing, expected a string"},
+      {{{R"("op":"Placeholder")", R"("op":3)"}}, "modelTopology.node[0].op: found 3, expected a string"},
+      {{{R"("input":["images",)", R"("input":[5,)"}}, "modelTopology.node[3].input[0]: found 5, expected a string"},
+      {{{R"("input":["images","conv1/weights","conv1/bias"])", R"("input":"images")"}}, "modelTopology.node[3].input: found \"images\", expected an array of names"},
+      {{{R"({"name":"conv_dw_1/Relu6")", R"({"name":"conv1/Relu6")"}}, "node 'conv1/Relu6' (FusedDepthwiseConv2dNative): there are two of this name"},
+      // the chain
+      {{{R"("op":"_FusedConv2D")", R"("op":"_FusedConv3D")"}}, "node 'conv1/Relu6' (_FusedConv3D): not part of MobileNet v1"},
+      {{{R"("input":["images",)", R"("input":["pixels",)"}}, "node 'conv1/Relu6' (_FusedConv2D): its input 'pixels' is not part of the model"},
+      {{{R"("input":["images",)", R"("input":["conv_pw_1/Relu6",)"}}, "node 'conv_pw_1/Relu6' (_FusedConv2D): it needs its own output as input: a cycle"},
+      {{{R"("op":"Placeholder")", R"("op":"Relu")"}}, "node 'images' (Relu): the graph begins with it, expected a Placeholder"},
+      {{{R"("op":"Softmax","input":["logits"])", R"("op":"AddV2","input":["logits","logits/BiasAdd"])"}}, "node 'Softmax' (AddV2): it has 2 inputs, expected 1"},
+      {{{R"("op":"Softmax","input":["logits"])", R"("op":"Softmax","input":["Softmax"])"}}, "the graph has 2 outputs ('logits', 'Softmax'...), expected one"},
+      {{{R"("op":"Softmax","input":["logits"])", R"("op":"Softmax","input":["images"])"}}, "the graph has 2 outputs ('logits', 'Softmax'...), expected one"},
+      // the input
+      {{{R"({"size":"3"})", R"({"size":"1"})"}}, "node 'images' (Placeholder): its shape is [16, 16, 1], expected height and width from 1 to 2048 and 3 channels"},
+      {{{R"({"size":"16"})", R"({"size":"-1"})"}}, "node 'images' (Placeholder): its shape is [-1, 16, 3], expected height and width from 1 to 2048 and 3 channels"},
+      {{{R"({"size":"16"})", R"({"size":"100000"})"}}, "node 'images' (Placeholder): its shape is [100000, 16, 3], expected height and width from 1 to 2048 and 3 channels"},
+      {{{R"("shape":{"shape")", R"("form":{"shape")"}}, "node 'images' (Placeholder): its shape is [0, 0, 0], expected height and width from 1 to 2048 and 3 channels"},
+      // attributes
+      {{{R"("strides":{"list":{"i":["1","2","2","1"]}})", R"("strides":{"list":{"i":["1","2","1","1"]}})"}}, attributes + "strides.list.i: found [\"1\", \"2\", \"1\", \"1\"], expected equal strides"},
+      {{{R"("strides":{"list":{"i":["1","2","2","1"]}})", R"("strides":{"list":{"i":["1","0","0","1"]}})"}}, attributes + "strides.list.i: found [\"1\", \"0\", \"0\", \"1\"], expected 1, height, width, 1"},
+      {{{R"("strides":{"list":{"i":["1","2","2","1"]}})", R"("strides":{"list":{"i":["1","two","2","1"]}})"}}, attributes + "strides.list.i[1]: found \"two\", expected an integer"},
+      {{{R"("strides":{"list":{"i":["1","2","2","1"]}},)", ""}}, attributes + "strides.list.i: found nothing, expected 1, height, width, 1"},
+      {{{R"("dilations":{"list":{"i":["1","1","1","1"]}})", R"("dilations":{"list":{"i":["1","2","2","1"]}})"}}, attributes + "dilations.list.i: found [\"1\", \"2\", \"2\", \"1\"], expected 1, 1, 1, 1"},
+      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"Ym9ndXM="})"}}, "node 'conv1/Relu6' (_FusedConv2D): padding is \"BOGUS\", expected SAME, VALID or EXPLICIT"},
+      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"not base64"})"}}, attributes + "padding.s: found \"not base64\", expected base64"},
+      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":[86,65,76,73,68]})"}}, "(no error)"},
+      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":[86,650]})"}}, attributes + "padding.s[1]: found 650, expected a byte"},
+      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"RVhQTElDSVQ="})"}}, attributes + "explicit_paddings.list.i: found nothing, expected 0, 0, top, bottom, left, right, 0, 0"},
+      {{{R"("data_format":{"s":"TkhXQw=="})", R"("data_format":{"s":"TkNIVw=="})"}}, "node 'conv1/Relu6' (_FusedConv2D): data_format is NCHW, expected NHWC"},
+      {{{R"(["Qmlhc0FkZA==","UmVsdTY="])", R"(["RnVzZWRCYXRjaE5vcm0="])"}}, "node 'conv1/Relu6' (_FusedConv2D): fused_ops holds \"FUSEDBATCHNORM\", expected BiasAdd, Relu6, Relu or NoOp"},
+      // constants
+      {{{R"("input":["images","conv1/weights","conv1/bias"])", R"("input":["images","conv1/weights"])"}}, "node 'conv1/Relu6' (_FusedConv2D): it has 2 inputs, expected at least 3"},
+      {{{R"({"name":"conv1/bias","shape")", R"({"name":"conv1/biases","shape")"}}, "weight 'conv1/bias' is missing from weightsManifest"},
+      {{{R"("shape":[3,3,3,8])", R"("shape":[3,3,8,3])"}}, "weight 'conv1/weights' has shape [3, 3, 8, 3], expected [height, width, 3, outputs]"},
+      {{{R"("shape":[3,3,8,1])", R"("shape":[3,3,4,2])"}}, "weight 'conv_dw_1/weights' has shape [3, 3, 4, 2], expected [height, width, 8, 1]"},
+      {{{R"("shape":[8],"dtype":"float32")", R"("shape":[4,2],"dtype":"float32")"}}, "weight 'conv1/bias' has shape [4, 2], expected [8]"},
+      {{{R"("shape":[2],"dtype":"int32")", R"("shape":[2],"dtype":"float32")"}}, "node 'pool' (Mean): its input 'pool/axes' holds no integers"},
+      {{{R"("op":"Squeeze")", R"("op":"Softmax")"}}, "(no error)"},
+      {{{R"("op":"Mean","input":["conv_pw_2/Relu6","pool/axes"])", R"("op":"Squeeze","input":["conv_pw_2/Relu6"])"}}, "node 'pool' (Squeeze): not part of MobileNet v1: it takes dimensions away from 4x4x32"},
+      {{{R"("op":"Mean","input":["conv_pw_2/Relu6","pool/axes"])", R"("op":"Relu6","input":["images"])"}}, "the graph has 2 outputs ('conv_pw_2/Relu6', 'Softmax'...), expected one"},
+  };
+  CHECK(m.failure(good.json) == "(no error)");
+  for (const row& r : rows) {
+    CAPTURE(r.changes.front().second);
+    CHECK(m.failure(edited(good.json, r.changes)) == r.message);
+  }
+}
+
+TEST_CASE("10,000 mutations of a good graph crash nothing") {
+  const model_folder m;
+  auto o = small();
+  o.blocks = 1;
+  o.written_as = form::batch_norm;
+  o.pads = padding::explicit_attribute;
+  const synthetic_model good = make_synthetic_graph(o);
+  good.write_to(m.folder.path());
+  std::mt19937 random(2);
+  const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
+  // Whole strings and numbers change places: nodes read others, attributes get others' values.
+  const auto token_at = [&](const std::string& text, std::size_t from) {
+    const std::size_t begin = std::min(text.find_first_of(":,[{", from), text.size() - 1) + 1;
+    return std::pair{begin, std::min(text.find_first_of(",]}:", begin), text.size())};
+  };
+  int read = 0;
+  for (int i = 0; i < 10000; ++i) {
+    std::string mutant = good.json;
+    for (std::size_t change = 1 + below(3); change > 0; --change) {
+      const auto [begin, end] = token_at(mutant, below(mutant.size()));
+      const auto [other, other_end] = token_at(good.json, below(good.json.size()));
+      if (begin > end || other > other_end) continue;
+      if (below(8) == 0)
+        mutant[begin] = static_cast<char>(below(256));
+      else
+        mutant.replace(begin, end - begin, good.json.substr(other, other_end - other));
+    }
+    const auto source = m.read(mutant);
+    if (!source && source.error().message.empty()) FAIL("no message for ", mutant);
+    if (source && ++read % 20 == 0) (void)tools::write_packed_model(*source);
+  }
+  CHECK(read > 100);
+}
+
+}  // namespace
