@@ -1,0 +1,447 @@
+// The program itself, as users and scripts run it.
+#include "support/files.hpp"
+#include "support/program.hpp"
+#include "support/tiny_images.hpp"
+
+#include <built_in_backends.hpp>
+#include <packed_model_writer.hpp>
+
+#include <mobilenet/detail/crc32c.hpp>
+#include <mobilenet/version.hpp>
+
+#include <doctest/doctest.h>
+
+#include <rapidjson/document.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using support::finished_program;
+using support::temporary_folder;
+using mobilenet::tools::model_source;
+using bytes = std::vector<std::byte>;
+
+finished_program mobilenet_program(std::vector<std::string> arguments, const support::program_input& input = {}) {
+  arguments.insert(arguments.begin(), MOBILENET_PROGRAM);
+  return support::run_program(arguments, input);
+}
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+std::size_t lines(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
+
+// Says "red", "green" or "blue": a pooling, then a dense layer that knows no mercy. The picture of tiny_images is
+// reddest on the left, and bluest in the mean.
+model_source colour_model() {
+  model_source m;
+  m.layers = {
+      {mobilenet::layers::global_average_pool{{8, 8, 3}}, {}, {}, "pool", 0},
+      {mobilenet::layers::dense{{1, 1, 3}, 3, {}}, {20, 0, 0, 0, 20, 0, 0, 0, 20}, {0, 0, 0}, "preds", 0},
+      {mobilenet::layers::softmax{{1, 1, 3}}, {}, {}, "softmax", 0},
+  };
+  m.labels = {"red", "green \"leaf\"", "blue"};
+  m.provenance = "made by a test";
+  return m;
+}
+
+// A folder with that model and some images.
+class workplace {
+ public:
+  workplace() {
+    write("model.mnet", mobilenet::tools::write_packed_model(colour_model()).value());
+    write("a.png", std::as_bytes(std::span(tiny_images::png_deflated)));
+    write("b.jpg", std::as_bytes(std::span(tiny_images::jpeg_baseline)));
+    write("cut.jpg", std::as_bytes(std::span(tiny_images::jpeg_baseline)).first(400));
+    write("empty.jpg", {});
+    support::write_file(folder_ / "text.jpg", "this is no picture");
+  }
+  void write(const std::string& name, std::span<const std::byte> contents) const {
+    support::write_file(folder_ / name, contents);
+  }
+  std::string operator/(std::string_view name) const { return folder_ / name; }
+  const std::string& path() const { return folder_.path(); }
+  std::string model() const { return folder_ / "model.mnet"; }
+
+ private:
+  temporary_folder folder_;
+};
+
+std::vector<rapidjson::Document> json_lines(const std::string& text) {
+  std::vector<rapidjson::Document> documents;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    documents.emplace_back();
+    documents.back().Parse<rapidjson::kParseValidateEncodingFlag>(text.data() + at, end - at);
+    REQUIRE_FALSE_MESSAGE(documents.back().HasParseError(), text.substr(at, end - at));
+    at = end + 1;
+  }
+  return documents;
+}
+
+std::string version() {
+  return std::to_string(MOBILENET_VERSION_MAJOR) + "." + std::to_string(MOBILENET_VERSION_MINOR) + "." +
+         std::to_string(MOBILENET_VERSION_PATCH);
+}
+
+}  // namespace
+
+TEST_CASE("--help explains the program and each command, with an example") {
+  const auto help = mobilenet_program({"--help"});
+  CHECK(help.status == 0);
+  CHECK(help.err.empty());
+  for (const char* command : {"convert", "classify", "inspect", "embed"}) {
+    CHECK(contains(help.out, command));
+    const auto explained = mobilenet_program({command, "--help"});
+    CHECK(explained.status == 0);
+    CHECK(contains(explained.out, "Example"));
+    CHECK(contains(explained.out, std::string("  mobilenet ") + command + " "));
+  }
+}
+
+TEST_CASE("--version is that of the library") {
+  const auto shown = mobilenet_program({"--version"});
+  CHECK(shown.status == 0);
+  CHECK(shown.out == "mobilenet " + version() + "\n");
+}
+
+TEST_CASE("a command line that is wrong: exit status 2, what is wrong and how to get help") {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"frobnicate"},
+      {"classify"},
+      {"classify", "m.mnet"},
+      {"classify", "m.mnet", "a.png", "--frobnicate"},
+      {"classify", "m.mnet", "a.png", "--top", "0"},
+      {"classify", "m.mnet", "a.png", "--top", "-1"},
+      {"classify", "m.mnet", "a.png", "--top", "many"},
+      {"classify", "m.mnet", "a.png", "--threads", "0"},
+      {"classify", "m.mnet", "a.png", "--threads", "257"},
+      {"classify", "m.mnet", "a.png", "--threads", "99999999999999999999999"},
+      {"classify", "m.mnet", "a.png", "--threads", "two"},
+      {"classify", "m.mnet", "a.png", "--threads", ""},
+      {"classify", "m.mnet", "a.png", "--backend", "abacus"},
+      {"inspect"},
+      {"inspect", "a.mnet", "b.mnet"},
+      {"convert", "folder"},
+      {"convert", "-o", "m.mnet"},
+      {"convert", "folder", "-o", "m.mnet", "--input-range", "1"},
+      {"convert", "folder", "-o", "m.mnet", "--input-range", "1,1"},
+      {"convert", "folder", "-o", "m.mnet", "--input-range", "2,1"},
+      {"convert", "folder", "-o", "m.mnet", "--input-range", "0,inf"},
+      {"convert", "folder", "-o", "m.mnet", "--input-range", "0,1x"},
+      {"convert", "folder", "-o", "m.mnet", "--weights", "f8"},
+  };
+  for (const auto& arguments : wrong) {
+    std::string shown;
+    for (const std::string& argument : arguments) shown += argument + " ";
+    CAPTURE(shown);
+    const auto run = mobilenet_program(arguments);
+    CHECK(run.status == 2);
+    CHECK(run.out.empty());
+    CHECK(run.err.rfind("mobilenet: ", 0) == 0);
+    CHECK(contains(run.err, "--help\n"));
+    CHECK(lines(run.err) == 2);
+  }
+  const auto nothing = mobilenet_program({});
+  CHECK(nothing.status == 2);
+  CHECK(nothing.out.empty());
+  CHECK(contains(nothing.err, "classify"));
+}
+
+TEST_CASE("classify shows the classes of each image, most probable first") {
+  const workplace here;
+  const auto run = mobilenet_program({"classify", here.model(), here / "a.png", here / "b.jpg"});
+  CHECK(run.status == 0);
+  CHECK(run.err.empty());
+  CHECK(lines(run.out) == 8);
+  CHECK(run.out.rfind(here / "a.png\n", 0) == 0);
+  CHECK(contains(run.out, " %      0  red\n"));
+  const auto one = mobilenet_program({"classify", here.model(), here / "a.png", "--top", "1"});
+  CHECK(lines(one.out) == 2);
+  const auto all = mobilenet_program({"classify", "--top", "1000", here.model(), here / "a.png"});
+  CHECK(lines(all.out) == 4);
+}
+
+TEST_CASE("--json gives one object a line") {
+  const workplace here;
+  const auto run = mobilenet_program({"classify", here.model(), "--json", here / "a.png", here / "b.jpg", "--top", "2"});
+  CHECK(run.status == 0);
+  CHECK(run.err.empty());
+  const auto objects = json_lines(run.out);
+  REQUIRE(objects.size() == 2);
+  CHECK(objects[0]["image"].GetString() == here / "a.png");
+  CHECK(objects[1]["image"].GetString() == here / "b.jpg");
+  for (const auto& object : objects) {
+    CHECK(object.MemberCount() == 3);
+    const auto& results = object["results"];
+    REQUIRE(results.Size() == 2);
+    CHECK(results[0].MemberCount() == 3);
+    CHECK(results[0]["classIndex"].GetUint() < 3);
+    CHECK(results[0]["className"].IsString());
+    CHECK(results[0]["probability"].GetDouble() >= results[1]["probability"].GetDouble());
+    for (const char* step : {"decode", "preprocess", "classify"}) CHECK(object["timings"][step].GetDouble() >= 0.0);
+    CHECK(object["timings"].MemberCount() == 3);
+  }
+}
+
+TEST_CASE("an image that cannot be read is reported, and the others are classified") {
+  const workplace here;
+  const std::vector<std::string> bad = {here / "none.jpg", here.path(), here / "empty.jpg", here / "cut.jpg", here / "text.jpg"};
+  const std::vector<std::string> reasons = {
+      "cannot open: No such file or directory", "is a folder, expected a file", "the file is empty",
+      "truncated: the file ends before the pixels do",
+      "unsupported format: it begins with 74 68 69 73 20 69 73 20, expected JPEG, PNG or BMP"};
+  std::vector<std::string> arguments{"classify", here.model(), here / "a.png"};
+  arguments.insert(arguments.end(), bad.begin(), bad.end());
+  arguments.push_back(here / "b.jpg");
+  std::string expected;
+  for (std::size_t i = 0; i < bad.size(); ++i) expected += "mobilenet: " + bad[i] + ": " + reasons[i] + "\n";
+
+  const auto text = mobilenet_program(arguments);
+  CHECK(text.status == 1);
+  CHECK(text.err == expected);
+  CHECK(lines(text.out) == 8);
+
+  arguments.push_back("--json");
+  const auto json = mobilenet_program(arguments);
+  CHECK(json.status == 1);
+  CHECK(json.err == expected);
+  const auto objects = json_lines(json.out);
+  REQUIRE(objects.size() == bad.size() + 2);
+  CHECK(objects.front().HasMember("results"));
+  CHECK(objects.back().HasMember("results"));
+  for (std::size_t i = 0; i < bad.size(); ++i) {
+    CHECK(objects[i + 1].MemberCount() == 2);
+    CHECK(objects[i + 1]["image"].GetString() == bad[i]);
+    CHECK(objects[i + 1]["error"].GetString() == reasons[i]);
+  }
+}
+
+TEST_CASE("file names may hold any byte: JSON stays JSON, and an error stays one line") {
+  const workplace here;
+  const std::string odd[] = {"new\nline.png", "quote\".png", "back\\slash.png", "latin\xe9.png", "\xf0\x9f\x90\xbc.png",
+                             "\xed\xa0\x80 \xc0\x80 \xf5.png", "tab\t\x1b[31m.png"};
+  std::vector<std::string> arguments{"classify", here.model(), "--json"};
+  for (const std::string& name : odd) {
+    here.write(name, std::as_bytes(std::span(tiny_images::png_deflated)));
+    arguments.push_back(here / name);
+  }
+  arguments.push_back(here / "no\nfile\x1b");
+  const auto run = mobilenet_program(arguments);
+  CHECK(run.status == 1);
+  const auto objects = json_lines(run.out);
+  REQUIRE(objects.size() == std::size(odd) + 1);
+  CHECK(objects[0]["image"].GetString() == here / odd[0]);
+  CHECK(objects[3]["image"].GetString() == here / "latin\xef\xbf\xbd.png");
+  CHECK(objects[4]["image"].GetString() == here / odd[4]);
+  for (std::size_t i = 0; i < std::size(odd); ++i) CHECK(objects[i].HasMember("results"));
+  CHECK(run.err == "mobilenet: " + (here / "no?file?") + ": cannot open: No such file or directory\n");
+}
+
+TEST_CASE("- is standard input") {
+  const workplace here;
+  const auto given = support::read_file(here / "b.jpg");
+  const auto run = mobilenet_program({"classify", here.model(), "-", "--json"}, {.standard_input = given});
+  CHECK(run.status == 0);
+  const auto objects = json_lines(run.out);
+  REQUIRE(objects.size() == 1);
+  CHECK(std::string_view(objects[0]["image"].GetString()) == "-");
+  CHECK(objects[0].HasMember("results"));
+
+  const auto nothing = mobilenet_program({"classify", here.model(), "-"});
+  CHECK(nothing.status == 1);
+  CHECK(nothing.err == "mobilenet: -: the file is empty\n");
+  const auto twice = mobilenet_program({"classify", here.model(), "-", "-"}, {.standard_input = given});
+  CHECK(twice.status == 1);
+  CHECK(twice.err == "mobilenet: -: the file is empty\n");
+}
+
+TEST_CASE("every back end of the program can be chosen, with any number of threads") {
+  const workplace here;
+  const auto expected = mobilenet_program({"classify", here.model(), here / "b.jpg"});
+  for (const std::string& backend : mobilenet::tools::backend_names())
+    for (const char* threads : {"1", "3", "auto"}) {
+      CAPTURE(backend);
+      const auto run =
+          mobilenet_program({"classify", here.model(), here / "b.jpg", "--backend", backend, "--threads", threads});
+      CHECK(run.status == 0);
+      CHECK(run.out == expected.out);
+    }
+}
+
+TEST_CASE("a model that cannot be used is named") {
+  const workplace here;
+  for (const char* command : {"classify", "inspect"}) {
+    const auto fails = [&](const std::string& model, const std::string& reason) {
+      std::vector<std::string> arguments{command, model};
+      if (command == std::string_view("classify")) arguments.push_back(here / "a.png");
+      const auto run = mobilenet_program(arguments);
+      CHECK(run.status == 1);
+      CHECK(run.out.empty());
+      CHECK(run.err == "mobilenet: " + model + ": " + reason + "\n");
+    };
+    fails(here / "none.mnet", "cannot open: No such file or directory");
+    fails(here.path(), "not a regular file");
+    fails(here / "empty.jpg", "the file is empty");
+    fails(here / "a.png", "not a packed model: the first bytes are not those of an .mnet file");
+    const auto whole = support::read_file(here.model());
+    here.write("cut.mnet", std::span(whole).first(whole.size() - 1));
+    fails(here / "cut.mnet", "file length is " + std::to_string(whole.size() - 1) + ", expected " +
+                                 std::to_string(whole.size()) + " as the header says (truncated?)");
+  }
+}
+
+TEST_CASE("a model without classes says so") {
+  const workplace here;
+  model_source features = colour_model();
+  features.layers.resize(1);
+  features.labels.clear();
+  features.output = mobilenet::output_kind::features;
+  here.write("features.mnet", mobilenet::tools::write_packed_model(features).value());
+  const auto run = mobilenet_program({"classify", here / "features.mnet", here / "a.png"});
+  CHECK(run.status == 1);
+  CHECK(run.err == "mobilenet: " + (here / "features.mnet") + ": the model has no classes: it ends in 1x1x3 features\n");
+  const auto shown = mobilenet_program({"inspect", here / "features.mnet"});
+  CHECK(shown.status == 0);
+  CHECK(contains(shown.out, "1x1x3 features, no classes\n"));
+}
+
+TEST_CASE("output that cannot be written is an error") {
+  const workplace here;
+  const auto run = mobilenet_program({"classify", here.model(), here / "a.png"}, {.stdout_to = "/dev/full"});
+  CHECK(run.status == 1);
+  CHECK(run.err == "mobilenet: standard output: cannot write: No space left on device\n");
+  CHECK(mobilenet_program({"inspect", here.model()}, {.stdout_to = "/dev/full"}).status == 1);
+}
+
+TEST_CASE("many images on a terminal get a progress bar, few images and files do not") {
+  const workplace here;
+  std::vector<std::string> arguments{"classify", here.model()};
+  for (int i = 0; i < 25; ++i) arguments.push_back(here / "a.png");
+  const auto terminal = mobilenet_program(arguments, {.terminal_as_stderr = true});
+  CHECK(terminal.status == 0);
+  CHECK(contains(terminal.err, "0/25"));
+  CHECK(lines(terminal.out) == 100);
+  CHECK(terminal.err.ends_with("\r\x1b[K"));  // and leaves no trace
+  CHECK(mobilenet_program(arguments).err.empty());
+  arguments.resize(5);
+  CHECK(mobilenet_program(arguments, {.terminal_as_stderr = true}).err.empty());
+}
+
+TEST_CASE("inspect shows what is in a model") {
+  const workplace here;
+  const auto run = mobilenet_program({"inspect", here.model()});
+  CHECK(run.status == 0);
+  CHECK(run.err.empty());
+  for (const char* part : {"model.mnet", "8x8x3", "(x - 127.5) / 127.5", "3 classes", "red; green \"leaf\"; blue",
+                           "made by a test", "global_average_pool", "dense", "softmax", "preds", "weights", "total"})
+    CHECK_MESSAGE(contains(run.out, part), part);
+}
+
+TEST_CASE("inspect --verify replays the self-test on every back end") {
+  const workplace here;
+  const auto run = mobilenet_program({"inspect", here.model(), "--verify"});
+  CHECK(run.status == 0);
+  for (const std::string& backend : mobilenet::tools::backend_names()) CHECK(contains(run.out, backend + " "));
+  CHECK(contains(run.out, "largest difference 0.0e+00, ok"));
+}
+
+TEST_CASE("inspect --verify finds a flipped bit anywhere in the sections") {
+  const workplace here;
+  const bytes good = support::read_file(here.model());
+  const auto model = mobilenet::packed_model::from_bytes(good).value();
+  for (const auto kind : {mobilenet::format::section_kind::provenance, mobilenet::format::section_kind::weights}) {
+    bytes damaged = good;
+    damaged[model.sections()[static_cast<std::size_t>(kind) - 1].offset] ^= std::byte{1};
+    here.write("damaged.mnet", damaged);
+    CHECK(mobilenet_program({"inspect", here / "damaged.mnet"}).status == 0);
+    const auto run = mobilenet_program({"inspect", here / "damaged.mnet", "--verify"});
+    CHECK(run.status == 1);
+    CHECK(contains(run.err, "mobilenet: " + (here / "damaged.mnet") + ": section " +
+                                std::string(mobilenet::format::to_string(kind)) + ": checksum is 0x"));
+  }
+}
+
+TEST_CASE("inspect --verify finds a model that computes something else than it says") {
+  const workplace here;
+  bytes wrong = support::read_file(here.model());
+  auto section = mobilenet::packed_model::from_bytes(wrong)
+                     .value()
+                     .sections()[static_cast<std::size_t>(mobilenet::format::section_kind::self_test) - 1];
+  const float recorded = 0.5f;
+  std::memcpy(wrong.data() + section.offset, &recorded, sizeof recorded);
+  section.checksum = mobilenet::detail::crc32c(std::span(wrong).subspan(section.offset, section.length));
+  std::memcpy(wrong.data() + 64 + 5 * sizeof section, &section, sizeof section);
+  constexpr std::size_t checksum_at = offsetof(mobilenet::format::header, checksum);
+  std::uint32_t checksum = 0;
+  std::memcpy(wrong.data() + checksum_at, &checksum, sizeof checksum);
+  checksum = mobilenet::detail::crc32c(std::span(wrong).first(64 + 7 * sizeof section));
+  std::memcpy(wrong.data() + checksum_at, &checksum, sizeof checksum);
+  here.write("wrong.mnet", wrong);
+  const auto run = mobilenet_program({"inspect", here / "wrong.mnet", "--verify"});
+  CHECK(run.status == 1);
+  CHECK(contains(run.out, "WRONG"));
+  CHECK(contains(run.err, "self-test: not within 1.0e-04 of the recorded output: "));
+  CHECK(contains(run.err, "reference"));
+}
+
+TEST_CASE("from the shipped TensorFlow.js model to a class") {
+  const std::string shipped = std::string(MOBILENET_SOURCE_DIR) + "/models/fashion_mnist_0.25_64";
+  const temporary_folder folder;
+  const auto converted = mobilenet_program({"convert", shipped, "-o", folder / "fashion.mnet"});
+  CHECK(converted.err.empty());
+  REQUIRE(converted.status == 0);
+  for (const char* part : {"model.json", "fashion.mnet", "64x64x3", "10 classes", "labels.txt"})
+    CHECK_MESSAGE(contains(converted.out, part), part);
+  CHECK(mobilenet_program({"inspect", folder / "fashion.mnet", "--verify"}).status == 0);
+  const auto answer = mobilenet_program({"classify", folder / "fashion.mnet", shipped + "/samples/trouser.png", "--top", "1"});
+  CHECK(answer.status == 0);
+  CHECK(contains(answer.out, "rouser"));
+
+  const auto halves = mobilenet_program({"convert", shipped, "-o", folder / "half.mnet", "--weights", "f16"});
+  CHECK(halves.status == 0);
+  CHECK(std::filesystem::file_size(folder / "half.mnet") < std::filesystem::file_size(folder / "fashion.mnet") * 6 / 10);
+  CHECK(contains(mobilenet_program({"inspect", folder / "half.mnet"}).out, "float16"));
+
+  const auto ranged = mobilenet_program({"convert", shipped, "-o", folder / "ranged.mnet", "--input-range", "0,1"});
+  CHECK(ranged.status == 0);
+  CHECK(contains(ranged.out, "0 to 1"));
+}
+
+TEST_CASE("a conversion that fails says why and leaves nothing behind") {
+  const temporary_folder folder;
+  const auto run = mobilenet_program({"convert", folder / "none", "-o", folder / "m.mnet"});
+  CHECK(run.status == 1);
+  CHECK(run.out.empty());
+  CHECK(contains(run.err, folder / "none"));
+  CHECK(lines(run.err) == 1);
+  CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("a real photo with a real model: giant panda") {
+  const std::string data = support::test_data();
+  if (data.empty()) return;
+  const temporary_folder folder;
+  const auto converted =
+      mobilenet_program({"convert", data + "/models/mobilenet_v1_0.25_224", "-o", folder / "m.mnet", "--labels",
+                         std::string(MOBILENET_SOURCE_DIR) + "/models/imagenet_labels.txt"});
+  REQUIRE_MESSAGE(converted.status == 0, converted.err);
+  const auto run = mobilenet_program({"classify", folder / "m.mnet", data + "/images/panda.jpg", "--json"});
+  CHECK(run.status == 0);
+  const auto objects = json_lines(run.out);
+  REQUIRE(objects.size() == 1);
+  const auto& best = objects[0]["results"][0];
+  CHECK(best["classIndex"].GetUint() == 388);
+  CHECK(contains(best["className"].GetString(), "giant panda"));
+  CHECK(best["probability"].GetDouble() == doctest::Approx(0.8904).epsilon(0.001));
+}
