@@ -3,6 +3,8 @@
 // Every loop over an accumulator array carries MOBILENET_UNROLL, also those that fill and store it: where one
 // of them stays a loop the compiler keeps the array in memory, and the speed falls to a third.
 
+#include <mobilenet/backends/simd/kernels.hpp>
+
 // An include guard per target, as Highway's own -inl headers have it.
 #if defined(MOBILENET_SIMD_KERNELS_PER_TARGET) == defined(HWY_TARGET_TOGGLE)
 #ifdef MOBILENET_SIMD_KERNELS_PER_TARGET
@@ -12,6 +14,14 @@
 #endif
 
 #include <hwy/highway.h>
+
+// Newer versions of Highway have more targets, with nothing more for these kernels.
+#if HWY_TARGET == HWY_STATIC_TARGET || \
+    (HWY_TARGET & (HWY_SCALAR | HWY_EMU128 | HWY_SSE2 | HWY_SSE4 | HWY_AVX2 | HWY_AVX3 | HWY_NEON))
+#if HWY_HAVE_SCALABLE
+#error "<mobilenet/backends/simd.hpp> has no kernels for registers of unknown length: leave HWY_DISABLED_TARGETS alone, or add this target to it"
+#endif
+
 #include <hwy/contrib/math/math-inl.h>
 
 #include <algorithm>
@@ -38,7 +48,7 @@ inline constexpr std::size_t tile_rows = 12, tile_panels = 2, tile_lanes = 16;
 #elif HWY_TARGET == HWY_AVX2  // 16 registers of 8 lanes
 inline constexpr simd_target compiled_for = simd_target::avx2;
 inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16;
-#elif HWY_TARGET == HWY_NEON  // 32 registers of 4 lanes
+#elif HWY_ARCH_ARM && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128  // NEON: 32 registers of 4 lanes
 inline constexpr simd_target compiled_for = simd_target::neon;
 inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16;
 #elif HWY_TARGET == HWY_SSE4  // 16 registers of 4 lanes, no FMA: a product needs one more
@@ -652,4 +662,5 @@ inline constexpr table kernels{compiled_for, &pointwise, &depthwise, &convolutio
 MOBILENET_NAMESPACE_END
 HWY_AFTER_NAMESPACE();
 
+#endif
 #endif

@@ -109,6 +109,15 @@ MOBILENET_NAMESPACE_END
 
 #if defined(HIGHWAY_HWY_FOREACH_TARGET_H_)
 #error "<mobilenet/backends/simd.hpp> compiles its kernels once per Highway target, and this translation unit already does so for kernels of its own (hwy/foreach_target.h): define MOBILENET_SIMD_SEPARATE in the whole program, and MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp"
+#elif defined(HWY_HIGHWAY_INCLUDED)
+#error "include <mobilenet/backends/simd.hpp> before <hwy/highway.h>; or define MOBILENET_SIMD_SEPARATE in the whole program, and MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp"
+#endif
+
+// Targets that would only cost compile time: SSSE3 and AVX3_DL have nothing more for these kernels than SSE4 and
+// AVX3, and SVE's registers of unknown length cannot form the arrays that a register tile is. On the processors
+// that have SVE, of 128 or 256 bits, NEON reaches the same peak.
+#if !defined(HWY_DISABLED_TARGETS)
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #endif
 
 #undef HWY_TARGET_INCLUDE
@@ -125,6 +134,7 @@ inline
 #endif
 const table* compiled(simd_target target) noexcept {
   switch (target) {
+    // Where the compiler is allowed more than a target's instructions (-march=native), Highway leaves it out.
     case simd_target::baseline:
 #if HWY_TARGETS & HWY_SCALAR
       return &N_SCALAR::kernels;
@@ -132,8 +142,10 @@ const table* compiled(simd_target target) noexcept {
       return &N_EMU128::kernels;
 #elif defined(HWY_SSE2) && (HWY_TARGETS & HWY_SSE2)
       return &N_SSE2::kernels;
+#elif !HWY_ARCH_X86 && !HWY_ARCH_ARM
+      return &HWY_STATIC_DISPATCH(kernels);
 #else
-      return nullptr;  // the compiler was allowed more than the baseline: -mavx2
+      return nullptr;
 #endif
     case simd_target::sse4:
 #if HWY_TARGETS & HWY_SSE4
@@ -150,12 +162,16 @@ const table* compiled(simd_target target) noexcept {
     case simd_target::avx512:
 #if HWY_TARGETS & HWY_AVX3
       return &N_AVX3::kernels;
+#elif HWY_ARCH_X86 && HWY_STATIC_TARGET < HWY_AVX3
+      return &HWY_STATIC_DISPATCH(kernels);
 #else
       return nullptr;
 #endif
     case simd_target::neon:
 #if HWY_TARGETS & HWY_NEON
       return &N_NEON::kernels;
+#elif HWY_ARCH_ARM && HWY_STATIC_TARGET != HWY_SCALAR && HWY_STATIC_TARGET != HWY_EMU128
+      return &HWY_STATIC_DISPATCH(kernels);
 #else
       return nullptr;
 #endif
