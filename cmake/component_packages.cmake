@@ -4,6 +4,9 @@
 set(mobilenet_decode_package Stb)
 set(mobilenet_decode_library Stb::Stb)
 
+set(mobilenet_decode_turbojpeg_package TurboJPEG)
+set(mobilenet_decode_turbojpeg_library TurboJPEG::TurboJPEG)
+
 set(mobilenet_eigen_package Eigen3 3.4 NO_MODULE)
 set(mobilenet_eigen_library Eigen3::Eigen)
 

@@ -21,6 +21,7 @@ install(
     cmake/embed_model.cmake
     cmake/FindHighwayHeaders.cmake
     cmake/FindStb.cmake
+    cmake/FindTurboJPEG.cmake
     cmake/FindXNNPACK.cmake
   DESTINATION ${package_dir})
 install(PROGRAMS cmake/embed_model.sh DESTINATION ${package_dir})

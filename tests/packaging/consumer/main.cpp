@@ -4,6 +4,9 @@
 #ifdef WITH_DECODE
 #include <mobilenet/decode_image.hpp>
 #endif
+#ifdef WITH_DECODE_TURBOJPEG
+#include <turbojpeg.h>
+#endif
 #ifdef WITH_EIGEN
 #include <Eigen/Core>
 #endif
@@ -20,6 +23,9 @@
 int main() {
 #ifdef WITH_DECODE
   if (mobilenet::decode_image({})) return 1;
+#endif
+#ifdef WITH_DECODE_TURBOJPEG
+  tjDestroy(tjInitDecompress());
 #endif
 #ifdef WITH_XNNPACK
   if (xnn_initialize(nullptr) != xnn_status_success) return 1;

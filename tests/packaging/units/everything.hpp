@@ -6,6 +6,9 @@
 #ifdef MOBILENET_WITH_DECODE
 #include <mobilenet/decode_image.hpp>
 #endif
+#ifdef MOBILENET_WITH_DECODE_TURBOJPEG
+#include <mobilenet/decode_turbojpeg.hpp>
+#endif
 #ifdef MOBILENET_WITH_EIGEN
 #include <mobilenet/backends/eigen.hpp>
 #endif
