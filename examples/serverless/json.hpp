@@ -119,15 +119,20 @@ class json_document {
   rapidjson::Document root_;
 };
 
+inline std::string_view text_of(const json_value& string) { return {string.GetString(), string.GetStringLength()}; }
+
+/// The members of an object. As a span: comparing RapidJSON's own iterators is ambiguous in C++20, clang warns.
+inline std::span<json_value::Member> members(json_value& object) {
+  return {object.MemberBegin().operator->(), object.MemberCount()};
+}
+
 /// A member's value, or null where there is none.
 inline json_value* find(json_value& object, std::string_view name) {
   if (!object.IsObject()) return nullptr;
-  const auto length = static_cast<rapidjson::SizeType>(name.size());
-  const auto member = object.FindMember(json_value(rapidjson::StringRef(name.data(), length)));
-  return member == object.MemberEnd() ? nullptr : &member->value;
+  for (auto& member : members(object))
+    if (text_of(member.name) == name) return &member.value;
+  return nullptr;
 }
-
-inline std::string_view text_of(const json_value& string) { return {string.GetString(), string.GetStringLength()}; }
 
 /// A member's text; empty where there is none, or it is no string.
 inline std::string_view text_member(json_value& object, std::string_view name) {

@@ -138,7 +138,7 @@ outcome<held_request> image_of_http_event(json_value& event, const settings& s) 
   }
   std::string_view content_type;
   if (json_value* headers = find(event, "headers"); headers != nullptr && headers->IsObject())
-    for (const auto& header : headers->GetObject())
+    for (const auto& header : members(*headers))
       if (equal_ignoring_case(text_of(header.name), "content-type") && header.value.IsString())
         content_type = text_of(header.value);
 

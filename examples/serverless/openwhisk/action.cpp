@@ -92,7 +92,7 @@ whisk_answer activate(const whisk_action& action, json_value& request, environme
   context.clear();
   json_value none(rapidjson::kObjectType);
   json_value* parameters = &none;
-  for (auto& member : request.GetObject()) {
+  for (auto& member : members(request)) {
     const std::string_view name = text_of(member.name);
     if (name == "value") {
       parameters = &member.value;

@@ -78,12 +78,12 @@ class whisk_service {
       if (!text_member(*value, "code").empty()) log_line("code: not used, this image is the action");
       if (json_value* env = find(*value, "env"); env != nullptr && !env->IsNull()) {
         if (!env->IsObject()) return wrong("value.env", *env, "an object");
-        for (const auto& member : env->GetObject())
+        for (const auto& member : members(*env))
           if (!environment::valid_name(text_of(member.name)))
             return refused({kind::invalid_parameter, "value.env: found the name " + shown(text_of(member.name)) +
                                                          ", expected one that can be an environment variable"});
         variables_.clear();
-        for (const auto& member : env->GetObject())
+        for (const auto& member : members(*env))
           variables_.set(std::string(text_of(member.name)), environment_text(member.value));
       }
     }
