@@ -4,6 +4,11 @@
 #include "failure.hpp"
 
 // Vector reads pass a buffer's end, within the same 16 bytes: harmless, but AddressSanitizer minds.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1  // as g++ says it
+#endif
+#endif
 #if defined(__SSE2__) && !defined(__SANITIZE_ADDRESS__)
 #define RAPIDJSON_SSE2
 #elif defined(__ARM_NEON) && !defined(__SANITIZE_ADDRESS__)
