@@ -2,6 +2,9 @@
 //
 //   preprocess_benchmark photo.jpg other.png [benchmark options]
 #include <mobilenet/decode_image.hpp>
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+#include <mobilenet/decode_turbojpeg.hpp>
+#endif
 #include <mobilenet/preprocess.hpp>
 
 #include <benchmark/benchmark.h>
@@ -29,12 +32,12 @@ void resize(benchmark::State& state, std::uint32_t width, std::uint32_t height, 
   }
 }
 
-void decode(benchmark::State& state, const std::string& path) {
+void decode(benchmark::State& state, const std::string& path, const auto& decoder) {
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-  const auto first = decode_image(std::as_bytes(std::span(bytes)));
+  const auto first = decoder(std::as_bytes(std::span(bytes)), decode_options{});
   if (!first) return state.SkipWithError(first.error().message.c_str());
-  for (auto _ : state) benchmark::DoNotOptimize(decode_image(std::as_bytes(std::span(bytes))));
+  for (auto _ : state) benchmark::DoNotOptimize(decoder(std::as_bytes(std::span(bytes)), decode_options{}));
   state.counters["pixels"] = benchmark::Counter(
       static_cast<double>(first->width()) * first->height() * static_cast<double>(state.iterations()),
       benchmark::Counter::kIsRate);
@@ -55,10 +58,16 @@ int main(int argc, char** argv) {
       })->Unit(benchmark::kMicrosecond);
   }
   benchmark::Initialize(&argc, argv);
-  for (int i = 1; i < argc; ++i)
-    benchmark::RegisterBenchmark((std::string("decode/") + argv[i]).c_str(), [path = std::string(argv[i])](
-                                                                                 benchmark::State& state) {
-      decode(state, path);
+  for (int i = 1; i < argc; ++i) {
+    const std::string path = argv[i];
+    benchmark::RegisterBenchmark(("decode/" + path).c_str(), [=](benchmark::State& state) {
+      decode(state, path, decode_image);
     })->Unit(benchmark::kMicrosecond);
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+    benchmark::RegisterBenchmark(("decode_turbojpeg/" + path).c_str(), [=](benchmark::State& state) {
+      decode(state, path, decode_turbojpeg);
+    })->Unit(benchmark::kMicrosecond);
+#endif
+  }
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -73,6 +73,7 @@ inline result<jpeg_segments> read_jpeg_segments(const file_bytes& file) {
     i += 2;
     if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue;  // stuffed byte, restart: no length follows
     const std::uint64_t next = i + file.be16(i);
+    if (next > file.size()) return truncated_image();
     if (marker == start_of_scan && ++scans > most_scans)
       return damaged_image("more than " + std::to_string(most_scans) + " scans");
     if (marker == app14 && file.has(i + 2, "Adobe")) found.adobe = true;

@@ -1,0 +1,111 @@
+#include <doctest/doctest.h>
+
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+
+#include "support/files.hpp"
+#include "support/tiny_images.hpp"
+
+#include <mobilenet/decode_turbojpeg.hpp>
+#if MOBILENET_WITH_DECODE
+#include <mobilenet/decode_image.hpp>
+#endif
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string>
+
+namespace {
+
+using mobilenet::decode_turbojpeg;
+using mobilenet::errc;
+
+auto decode(std::span<const std::uint8_t> bytes, const mobilenet::decode_options& options = {}) {
+  return decode_turbojpeg(std::as_bytes(bytes), options);
+}
+
+int distance(std::span<const std::uint8_t> bytes, std::span<const std::uint8_t> expected) {
+  const auto image = decode(bytes);
+  REQUIRE_MESSAGE(image, image.error().message);
+  REQUIRE(image->width() == tiny_images::width);
+  REQUIRE(image->height() == tiny_images::height);
+  int worst = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, std::abs(image->data()[i] - expected[i]));
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("TurboJPEG: the pixels of djpeg, and CMYK as Pillow turns it into RGB") {
+  namespace decoded = tiny_images::decoded;
+  CHECK(distance(tiny_images::jpeg_baseline, decoded::jpeg_baseline) == 0);
+  CHECK(distance(tiny_images::jpeg_progressive, decoded::jpeg_baseline) == 0);
+  CHECK(distance(tiny_images::jpeg_with_thumbnail, decoded::jpeg_baseline) == 0);
+  CHECK(distance(tiny_images::jpeg_subsampled, decoded::jpeg_subsampled) == 0);
+  CHECK(distance(tiny_images::jpeg_rgb, decoded::jpeg_rgb) == 0);
+  CHECK(distance(tiny_images::jpeg_grey, decoded::jpeg_grey) == 0);
+  CHECK(distance(tiny_images::jpeg_cmyk, decoded::jpeg_cmyk) <= 1);
+  CHECK(distance(tiny_images::jpeg_cmyk_without_adobe, decoded::jpeg_cmyk) <= 1);
+  CHECK(distance(tiny_images::jpeg_ycck, decoded::jpeg_ycck) <= 1);
+  CHECK(decode(tiny_images::jpeg_arithmetic));
+}
+
+TEST_CASE("TurboJPEG: the errors of decode_image") {
+  const auto check = [](const auto& image, errc code, const std::string& message) {
+    REQUIRE_FALSE(image);
+    CHECK(image.error().code == code);
+    CHECK(image.error().message == message);
+  };
+  const std::span<const std::uint8_t> jpeg(tiny_images::jpeg_baseline);
+  check(decode({}), errc::invalid_image, "image: the file is empty");
+  check(decode(tiny_images::png_deflated), errc::unsupported, "image: unsupported format: PNG, expected JPEG");
+  check(decode(jpeg, {.max_pixels = 259}), errc::image_too_large, "image: 20x13 pixels, expected at most 259 in all");
+  for (std::size_t length = 3; length < jpeg.size(); ++length)
+    check(decode(jpeg.first(length)), errc::invalid_image, "image: truncated: the file ends before the pixels do");
+  std::string damaged(jpeg.begin(), jpeg.end());
+  damaged.replace(damaged.size() - 60, 40, std::string(40, '\x7f'));
+  const auto spoilt = decode_turbojpeg(std::as_bytes(std::span(damaged)));
+  if (!spoilt) CHECK(spoilt.error().message.starts_with("image: damaged: "));
+}
+
+#if MOBILENET_WITH_DECODE
+TEST_CASE("stb_image and TurboJPEG differ by at most 16 of 255 on photos, 0.2 in the mean") {
+  const std::string data = support::test_data();
+  if (data.empty()) return;
+  for (const char* name : {"cat_progressive.jpg", "china.jpg", "flower.jpg", "hot_dog.jpg", "panda.jpg", "parrot.jpg",
+                           "rocket.jpg"}) {
+    CAPTURE(name);
+    const auto file = support::read_file(data + "/images/" + name);
+    const auto ours = decode_turbojpeg(file);
+    const auto other = mobilenet::decode_image(file);
+    REQUIRE(ours);
+    REQUIRE(other);
+    REQUIRE(ours->width() == other->width());
+    REQUIRE(ours->height() == other->height());
+    const std::size_t samples = std::size_t{ours->width()} * ours->height() * 3;
+    int worst = 0;
+    double sum = 0;
+    for (std::size_t i = 0; i < samples; ++i) {
+      const int difference = std::abs(ours->data()[i] - other->data()[i]);
+      worst = std::max(worst, difference);
+      sum += difference;
+    }
+    CHECK(worst <= 16);  // 2 or 3; 13 in one photo, where they blow up subsampled colours in different ways
+    CHECK(sum / static_cast<double>(samples) <= 0.2);
+  }
+}
+
+TEST_CASE("TurboJPEG first, stb_image for the rest") {
+  const mobilenet::decode_options options;
+  for (const auto file : {std::span<const std::uint8_t>(tiny_images::jpeg_baseline),
+                          std::span<const std::uint8_t>(tiny_images::png_deflated)})
+    CHECK(mobilenet::decode_by_first(std::as_bytes(file), options, decode_turbojpeg, mobilenet::decode_image));
+}
+#endif
+
+#else
+TEST_CASE("TurboJPEG") { MESSAGE("skipped: built without libturbojpeg"); }
+#endif
