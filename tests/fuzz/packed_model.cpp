@@ -1,0 +1,61 @@
+// A packed model with whatever fields: opened, and computed if that costs little.
+#include "target.hpp"
+
+#include <mobilenet/backends/reference.hpp>
+#include <mobilenet/detail/crc32c.hpp>
+#include <mobilenet/labels.hpp>
+#include <mobilenet/network.hpp>
+#include <mobilenet/packed_model.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <variant>
+#include <vector>
+
+namespace {
+
+using namespace mobilenet;
+
+// Puts the checksum of header and section table right: without it, hardly any input would get past the header.
+void repair_header(std::span<std::byte> bytes) {
+  format::header header;
+  if (bytes.size() < sizeof header) return;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const std::uint64_t table_end = sizeof header + std::uint64_t{header.section_count} * sizeof(format::section);
+  if (table_end > bytes.size()) return;
+  header.file_length = bytes.size();
+  header.checksum = 0;
+  std::memcpy(bytes.data(), &header, sizeof header);
+  header.checksum = detail::crc32c(bytes.first(static_cast<std::size_t>(table_end)));
+  std::memcpy(bytes.data(), &header, sizeof header);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::vector<std::byte> storage(size + format::alignment);
+  const auto misaligned = reinterpret_cast<std::uintptr_t>(storage.data()) % format::alignment;
+  const std::span<std::byte> bytes = std::span(storage).subspan(format::alignment - misaligned, size);
+  std::memcpy(bytes.data(), data, size);
+  repair_header(bytes);
+
+  const auto model = packed_model::from_bytes(bytes);
+  if (!model) return fuzz::check_message(model.error().message);
+  static_cast<void>(model->verify_checksums());
+  fuzz::read_all(std::span(model->provenance()));
+  for (std::uint32_t i = 0; i < model->label_count(); ++i) fuzz::read_all(std::span(model->label(i)));
+  std::uint64_t work = model->input_shape().elements();
+  for (const auto& layer : model->layers())
+    work += std::visit([](const auto& p) { return p.multiply_adds() + p.in.elements() + p.output_shape().elements(); },
+                       layer.params);
+  if (work > 1 << 20) return 0;
+  auto network = mobilenet::network<reference>::prepare(*model);
+  if (!network) return fuzz::check_message(network.error().message);
+  const std::span<float> input{network->input().data, network->input_shape().elements()};
+  for (std::uint32_t i = 0; i < input.size(); ++i) input[i] = format::self_test_input(i);
+  const auto output = network->run();
+  fuzz::read_all(output);
+  if (model->output() == output_kind::classes)
+    for (const prediction& p : top_k(*model, output, 5)) fuzz::read_all(std::span(p.class_name));
+  return 0;
+}
