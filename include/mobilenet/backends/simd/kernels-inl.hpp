@@ -28,6 +28,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #ifndef MOBILENET_UNROLL
 #define MOBILENET_UNROLL _Pragma("GCC unroll 32")
@@ -109,6 +110,7 @@ struct tile_arguments {
   std::size_t out_stride;  // from position to position: 16, or 8 where only 8 lanes are to be written
   std::size_t out_panel_stride;
   bounds limits;
+  const std::ptrdiff_t* steps = nullptr;  // where K < 16: from each channel to the next
   // Weights that will be wanted later, fetched on the side: so many cache lines with each segment.
   const char* ahead = nullptr;
   const char* ahead_end = nullptr;
@@ -147,14 +149,24 @@ HWY_NOINLINE void tiles(tile_arguments<W>& t, std::size_t count, const float* in
       }
       w += 16;
     };
-    const std::size_t ahead_lines = t.ahead < t.ahead_end ? t.ahead_lines : 0;
-    const char* ahead = t.ahead;
-    for (std::size_t s = 0; s < segments; ++s, a += segment_stride) {
-      for (std::size_t i = 0; i < ahead_lines; ++i, ahead += 64) __builtin_prefetch(ahead, 0, 2);
+    if constexpr (K < 16) {
+      // Short segments: one loop over all of them, as the end of each would be a mispredicted branch.
+      const std::ptrdiff_t* steps = t.steps;
 #pragma GCC unroll 1
-      for (std::size_t k = 0; k < K; ++k) multiply_channel(k);
+      for (const std::ptrdiff_t* end = steps + segments * K; steps != end; ++steps) {
+        multiply_channel(0);
+        a += *steps;
+      }
+    } else {
+      const std::size_t ahead_lines = t.ahead < t.ahead_end ? t.ahead_lines : 0;
+      const char* ahead = t.ahead;
+      for (std::size_t s = 0; s < segments; ++s, a += segment_stride) {
+        for (std::size_t i = 0; i < ahead_lines; ++i, ahead += 64) __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 1
+        for (std::size_t k = 0; k < K; ++k) multiply_channel(k);
+      }
+      t.ahead = ahead;
     }
-    t.ahead = ahead;
 #pragma GCC unroll 1
     for (std::size_t k = 0; k < t.tail; ++k) multiply_channel(k);
 
@@ -269,9 +281,9 @@ inline void pointwise_narrow(const pointwise_arguments& p) {
     widen(p.w, panel * p.in_channels * 16, p.in_channels * 16, widened);
     for (std::size_t lane = 0; lane < out_stride; lane += tile_lanes) {
       tile_arguments<float> t{
-          0,          p.in_channels / 8,  p.in_channels % 8, widened + lane, 0, p.w.bias + panel * 16 + lane,
+          0,          0,                  p.in_channels, widened + lane, 0, p.w.bias + panel * 16 + lane,
           out_stride, p.out_block_stride, p.clamp};
-      overlapping_tiles<tile_rows, 1, tile_lanes, 8, 8>(t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
+      overlapping_tiles<tile_rows, 1, tile_lanes, 16, 8>(t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
     }
   }
 }
@@ -456,8 +468,9 @@ inline void depthwise(const depthwise_arguments& p) noexcept {
 // ---- convolution that reads NHWC ----
 
 // Output columns [first, end) of one output row, one position at a time.
-inline void convolution_columns(const convolution_arguments& p, std::size_t panel, std::size_t y, std::size_t first,
-                                std::size_t end, std::size_t lanes, float* out, std::size_t width) {
+template <class W>
+void convolution_columns(const convolution_arguments& p, std::size_t panel, std::size_t y, std::size_t first,
+                         std::size_t end, std::size_t lanes, float* out, std::size_t width) {
   const tag<8> d;
   constexpr std::size_t N = hn::MaxLanes(d);
   for (std::size_t x = first; x < end; ++x)
@@ -471,11 +484,9 @@ inline void convolution_columns(const convolution_arguments& p, std::size_t pane
           const std::size_t in_x = x * p.stride + j - p.left;
           if (in_y >= p.in_height || in_x >= p.in_width) continue;
           const float* in = p.in + (in_y * p.in_width + in_x) * p.in_channels;
-          for (std::size_t c = 0; c < p.in_channels; ++c) {
-            alignas(64) float w[8];
-            widen(p.w, (element + c) * 16 + lane, 8, w);
-            sum = hn::MulAdd(hn::Load(d, w), hn::Set(d, in[c]), sum);
-          }
+          const W* w = static_cast<const W*>(p.w.kernel) + element * 16 + lane;
+          for (std::size_t c = 0; c < p.in_channels; ++c)
+            sum = hn::MulAdd(load_weights(d, w + c * 16), hn::Set(d, in[c]), sum);
         }
       hn::StoreU(clamp(d, sum, hn::Set(d, p.clamp.low), hn::Set(d, p.clamp.high)), d, out + x * width + lane);
     }
@@ -510,6 +521,9 @@ void rgb_rows(const convolution_arguments& p, std::size_t panel, std::size_t lan
     widen(p.w, panel * 27 * 16, P * 27 * 16, widened);
     kernel = widened;
   }
+  std::ptrdiff_t steps[27];
+  for (std::size_t k = 0; k < 27; ++k)
+    steps[k] = k % 9 == 8 ? static_cast<std::ptrdiff_t>(p.in_width * 3) - 8 : std::ptrdiff_t{1};
   for (std::size_t y = p.first_row; y < p.end_row; ++y) {
     const inside in(p, y);
     if (!in.any()) continue;
@@ -521,7 +535,8 @@ void rgb_rows(const convolution_arguments& p, std::size_t panel, std::size_t lan
                             p.w.bias + panel * 16 + lane,
                             width,
                             p.out_rows * p.out_width * width,
-                            p.clamp};
+                            p.clamp,
+                            steps};
     overlapping_tiles<rows, P, L, 9, 6>(
         t, in.end_column - in.first_column,
         p.in + ((y * 2 + in.first_row - p.top) * p.in_width + in.first_column * 2 - p.left) * 3,
@@ -555,8 +570,9 @@ inline void convolution(const convolution_arguments& p) noexcept {
     for (std::size_t panel = 0; panel * 16 < p.out_channels; ++panel) {
       float* out = p.out + (panel * p.out_rows + y % p.out_rows) * p.out_width * width;
       const std::size_t lanes = p.out_channels - panel * 16 > 8 ? 16 : 8;
-      convolution_columns(p, panel, y, 0, begin, lanes, out, width);
-      convolution_columns(p, panel, y, end, p.out_width, lanes, out, width);
+      for (const auto& [from, to] : {std::pair{std::size_t{0}, begin}, std::pair{end, p.out_width}})
+        p.w.half ? convolution_columns<hwy::float16_t>(p, panel, y, from, to, lanes, out, width)
+                 : convolution_columns<float>(p, panel, y, from, to, lanes, out, width);
       if (lanes < width)
         for (std::size_t x = 0; x < p.out_width; ++x) std::memset(out + x * 16 + 8, 0, 8 * sizeof(float));
     }
