@@ -28,28 +28,11 @@ struct jpeg_segments {
   bool adobe = false;  ///< has the segment that says how four components are meant
 };
 
-/// frame    the frame header's three bytes for each component
-inline bool has_whole_sampling_ratios(const file_bytes& frame, std::uint32_t components) noexcept {
-  std::uint32_t finest_h = 0;
-  std::uint32_t finest_v = 0;
-  for (std::uint64_t i = 0; i < components; ++i) {
-    finest_h = frame.at(3 * i + 1) >> 4 > finest_h ? frame.at(3 * i + 1) >> 4 : finest_h;
-    finest_v = (frame.at(3 * i + 1) & 15) > finest_v ? frame.at(3 * i + 1) & 15 : finest_v;
-  }
-  for (std::uint64_t i = 0; i < components; ++i) {
-    const std::uint32_t h = frame.at(3 * i + 1) >> 4;
-    const std::uint32_t v = frame.at(3 * i + 1) & 15;
-    if (h == 0 || v == 0 || finest_h % h != 0 || finest_v % v != 0) return false;
-  }
-  return true;
-}
-
 /// Walks all segments.
 ///
 /// A truncated JPEG must not get further: decoders fill its rest with grey and report success, which would be
 /// classified without a word. So the scan data must run to the end-of-image marker. A Huffman table of more than
-/// 256 codes makes stb_image before 2.28 write past its end, sampling factors like 3 beside 2 make it read past a
-/// row's. And each scan costs a pass over all pixels: without a
+/// 256 codes makes stb_image before 2.28 write past its end. And each scan costs a pass over all pixels: without a
 /// bound a megabyte of empty scans takes hours.
 ///
 /// errors   invalid_image: truncated, or one of the above
@@ -82,8 +65,6 @@ inline result<jpeg_segments> read_jpeg_segments(const file_bytes& file) {
       found.frame = marker;
       found.bits = file.at(i + 2);
       found.components = file.at(i + 7);
-      if (!has_whole_sampling_ratios(file.from(i + 8), found.components))
-        return damaged_image("components whose sampling is no whole fraction of the finest");
     }
     for (std::uint64_t table = i + 2; marker == huffman_tables && table < next;) {
       std::uint32_t codes = 0;
