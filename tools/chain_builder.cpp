@@ -56,7 +56,7 @@ error layer_error(const source_layer& layer, const std::string& what, errc code)
 }
 
 void chain_builder::add_name(const source_layer& layer, bool changes_the_activation) {
-  if (made_.empty() || padding_) {
+  if (made_.empty() || padding_ || waiting_) {
     append_name(names_before_, names_before_count_, layer.name);
     return;
   }
@@ -76,24 +76,49 @@ result<void> chain_builder::start(const source_layer& layer, layers::description
   made.source.params = std::move(params);
   made.kernel.assign(kernel.begin(), kernel.end());
   made.bias.assign(channels, 0.0);
+  if (auto r = take_in_waiting(made); !r) return r;
   made.source.names = std::exchange(names_before_, {});
   made.name_count = std::exchange(names_before_count_, 0);
   made.source.folded_names = made.name_count;
   append_name(made.source.names, made.name_count, layer.name);
   made_.push_back(std::move(made));
   padding_.reset();
+  waiting_.reset();
   flattened_ = false;
   current_ = out;
   return {};
 }
 
+result<void> chain_builder::take_in_waiting(open_layer& made) const {
+  if (!waiting_) return {};
+  const layers::padding* const pad = std::visit(
+      [](const auto& p) -> const layers::padding* {
+        if constexpr (requires { p.pad; }) return &p.pad;
+        else return nullptr;
+      },
+      made.source.params);
+  // Padding adds zeros after the offset was added: an offset inside the kernel would count at the edges too.
+  if (made.kernel.empty() || (pad != nullptr && !(*pad == layers::padding{})))
+    return does_not_fit(waiting_->layer, "there is no convolution right before or after it to take it in");
+  const bool depthwise = std::holds_alternative<layers::depthwise_conv2d>(made.source.params);
+  const std::size_t channels = made.bias.size();
+  for (std::size_t i = 0; i < made.kernel.size(); ++i) {
+    // Rows of a kernel are [k_h][k_w][c_in]; those of a depthwise one [k_h][k_w].
+    const std::size_t in = depthwise ? i % channels : i / channels % current_.channels;
+    made.bias[i % channels] += made.kernel[i] * waiting_->offset[in];
+    made.kernel[i] *= waiting_->scale[in];
+  }
+  return {};
+}
+
 chain_builder::open_layer* chain_builder::linear() {
-  return made_.empty() || padding_ || flattened_ || made_.back().clamped || made_.back().bias.empty() ? nullptr
+  return made_.empty() || padding_ || waiting_ || flattened_ || made_.back().clamped || made_.back().bias.empty() ? nullptr
                                                                                                        : &made_.back();
 }
 
 result<void> chain_builder::pad(const source_layer& layer, const layers::padding& zeros) {
   if (flattened_ || pooled_) return does_not_fit(layer, "no convolution follows it");
+  if (waiting_) return does_not_fit(waiting_->layer, "there is no convolution right before or after it to take it in");
   layers::padding all = zeros;
   if (padding_) {
     all.top += padding_->second.top;
@@ -169,12 +194,22 @@ result<void> chain_builder::dense(const source_layer& layer, std::uint32_t out, 
 
 result<void> chain_builder::scale_and_offset(const source_layer& layer, std::span<const double> scale,
                                              std::span<const double> offset) {
-  open_layer* last = linear();
-  if (last == nullptr) return does_not_fit(layer, "there is no convolution right before it to take it in");
-  const std::size_t channels = last->bias.size();
+  open_layer* const last = linear();
+  if (last == nullptr && (made_.empty() || padding_ || flattened_))
+    return does_not_fit(layer, "there is no convolution right before it to take it in");
+  const std::size_t channels = current_.channels;
   if (scale.size() != channels || offset.size() != channels)
     return layer_error(layer, "it has " + std::to_string(scale.size()) + " channels, expected " +
                                   std::to_string(channels), errc::shape_mismatch);
+  if (last == nullptr) {
+    if (!waiting_) waiting_ = {layer, std::vector<double>(channels, 1.0), std::vector<double>(channels, 0.0)};
+    for (std::size_t c = 0; c < channels; ++c) {
+      waiting_->scale[c] *= scale[c];
+      waiting_->offset[c] = waiting_->offset[c] * scale[c] + offset[c];
+    }
+    add_name(layer, true);
+    return {};
+  }
   for (std::size_t i = 0; i < last->kernel.size(); ++i) last->kernel[i] *= scale[i % channels];
   for (std::size_t c = 0; c < channels; ++c) last->bias[c] = last->bias[c] * scale[c] + offset[c];
   add_name(layer, true);
@@ -202,7 +237,7 @@ result<void> chain_builder::clamp(const source_layer& layer, const layers::clamp
     identity(layer);
     return {};
   }
-  layers::clamp* last = made_.empty() || padding_ ? nullptr : bounds_of(made_.back().source.params);
+  layers::clamp* last = made_.empty() || padding_ || waiting_ ? nullptr : bounds_of(made_.back().source.params);
   if (last == nullptr) return does_not_fit(layer, "there is no convolution right before it to take it in");
   last->low = std::clamp(last->low, bounds.low, bounds.high);
   last->high = std::clamp(last->high, bounds.low, bounds.high);
@@ -252,7 +287,7 @@ void chain_builder::flatten(const source_layer& layer) {
 void chain_builder::identity(const source_layer& layer) { add_name(layer, false); }
 
 bool chain_builder::ends_in_scores() const noexcept {
-  return !made_.empty() && !padding_ && !made_.back().clamped && made_.back().bias.size() >= 2 &&
+  return !made_.empty() && !padding_ && !waiting_ && !made_.back().clamped && made_.back().bias.size() >= 2 &&
          std::holds_alternative<layers::dense>(made_.back().source.params);
 }
 
@@ -273,6 +308,7 @@ result<void> chain_builder::drop_first_output(const source_layer& layer) {
 
 result<layer_chain> chain_builder::finish() {
   if (padding_) return does_not_fit(padding_->first, "no convolution follows it");
+  if (waiting_) return does_not_fit(waiting_->layer, "there is no convolution right before or after it to take it in");
   if (made_.empty()) return error{errc::unsupported, "the model has no layers that compute anything"};
   layer_chain chain;
   chain.input_scale = input_scale_;

@@ -67,7 +67,8 @@ class chain_builder {
   result<void> depthwise_convolution(const source_layer& layer, const window& w, std::span<const float> kernel);
   /// On a vector; on any other activation at every position.   kernel   [c_in][out]
   result<void> dense(const source_layer& layer, std::uint32_t out, std::span<const float> kernel);
-  /// A bias, or the normalisation of a batch: x * scale + offset for each channel.
+  /// A bias, or the normalisation of a batch: x * scale + offset for each channel. Goes into the convolution or
+  /// dense layer before it, or where an activation or pooling lies between, into the one after it.
   result<void> scale_and_offset(const source_layer& layer, std::span<const double> scale, std::span<const double> offset);
   result<void> offset(const source_layer& layer, std::span<const float> offsets);
   /// The same scale and offset for all channels, which may stand before the first convolution.
@@ -102,6 +103,8 @@ class chain_builder {
 
   result<void> start(const source_layer& layer, layers::description params, std::span<const float> kernel,
                      std::size_t channels);
+  /// Multiplies the input's scale and offset, which wait for a kernel, into the kernel of a layer.
+  result<void> take_in_waiting(open_layer& made) const;
   result<layers::padding> total_padding(const source_layer& layer, const window& w) const;
   /// The layer that a linear operation can still be folded into; null where there is none.
   open_layer* linear();
@@ -110,6 +113,12 @@ class chain_builder {
   shape current_;
   std::vector<open_layer> made_;
   std::optional<std::pair<source_layer, layers::padding>> padding_;
+  struct waiting {
+    source_layer layer;
+    std::vector<double> scale;
+    std::vector<double> offset;
+  };
+  std::optional<waiting> waiting_;  // of the current activation, for the kernel that follows
   bool flattened_ = false;    // an activation with positions became one vector: only dense can follow
   std::string names_before_;  // of what is folded into the layer that comes next
   std::uint32_t names_before_count_ = 0;

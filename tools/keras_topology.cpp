@@ -349,7 +349,7 @@ struct known_layer {
   handler read;
 };
 
-constexpr std::array<known_layer, 21> known_layers{{
+constexpr std::array<known_layer, 27> known_layers{{
     {"InputLayer", input_layer},
     {"Conv2D", conv2d},
     {"DepthwiseConv2D", depthwise_conv2d},
@@ -371,6 +371,12 @@ constexpr std::array<known_layer, 21> known_layers{{
     {"GaussianDropout", nothing},
     {"GaussianNoise", nothing},
     {"ActivityRegularization", nothing},
+    {"RandomFlip", nothing},  // these change pictures while a model is trained
+    {"RandomRotation", nothing},
+    {"RandomZoom", nothing},
+    {"RandomTranslation", nothing},
+    {"RandomContrast", nothing},
+    {"RandomBrightness", nothing},
 }};
 
 const known_layer* find_layer(const std::string& class_name) {
