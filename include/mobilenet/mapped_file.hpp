@@ -60,6 +60,11 @@ class mapped_file {
 #endif
     void* address = ::mmap(nullptr, size, PROT_READ, flags, file.number, 0);
     if (address == MAP_FAILED) return failure(path, "cannot map");
+#ifdef MADV_HUGEPAGE
+    // Where the file system reads files in large folios, pages of 2 MB: without them, looking up the addresses of
+    // 17 MB of weights takes a twentieth of a network's time. Elsewhere it does nothing.
+    (void)::madvise(address, size, MADV_HUGEPAGE);
+#endif
     if (when == page_in::read_ahead) (void)::madvise(address, size, MADV_WILLNEED);
     mapped_file mapped;
     mapped.bytes_ = {static_cast<const std::byte*>(address), size};
