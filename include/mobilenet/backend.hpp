@@ -44,6 +44,7 @@ struct run_options {
   unsigned threads = 1;  ///< 0 asks for usable_processors()
 };
 
+// clang-format off: version 14 takes the braces and noexcept of a concept apart
 /// One kind of layer of a back end: prepared from its meaning and its packed weights, then run.
 template <class Layer, class Params, class Context>
 concept prepared_layer = std::movable<Layer> && requires(Context& context, Layer& layer, const Params& params,
@@ -78,5 +79,6 @@ concept backend =
     prepared_layer<typename B::global_average_pool, layers::global_average_pool, typename B::context> &&
     prepared_layer<typename B::dense, layers::dense, typename B::context> &&
     prepared_layer<typename B::softmax, layers::softmax, typename B::context>;
+// clang-format on
 
 MOBILENET_NAMESPACE_END

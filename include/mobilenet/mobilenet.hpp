@@ -10,6 +10,7 @@
 // <mobilenet/decode_image.hpp>.
 #pragma once
 
+// clang-format off: in the order of the data, not of the alphabet
 #include <mobilenet/version.hpp>  // the version, in three macros
 #include <mobilenet/error.hpp>    // errc, error, result<T>
                                   //                            pixels -> tensor
