@@ -31,14 +31,15 @@ void run_layer(benchmark::State& state, const Params& params) {
     benchmark::ClobberMemory();
   }
   if (params.multiply_adds() > 0)
-    state.counters["multiply_adds"] = benchmark::Counter(
-        static_cast<double>(params.multiply_adds()) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+    state.counters["multiply_adds"] =
+        benchmark::Counter(static_cast<double>(params.multiply_adds()) * static_cast<double>(state.iterations()),
+                           benchmark::Counter::kIsRate);
 }
 
 template <class B, class Layer, class Params>
 void add(const std::string& kind, const Params& params) {
-  const std::string name = kind + "/" + to_string(params.in) + "_to_" + to_string(params.output_shape()) + "/" +
-                           std::string(B::name);
+  const std::string name =
+      kind + "/" + to_string(params.in) + "_to_" + to_string(params.output_shape()) + "/" + std::string(B::name);
   benchmark::RegisterBenchmark(name.c_str(), [params](benchmark::State& state) {
     run_layer<B, Layer>(state, params);
   })->Unit(benchmark::kMicrosecond);
@@ -61,9 +62,15 @@ void add_all() {
     shape in;
     std::uint32_t out;
   };
-  for (const auto& [in, out] : {pointwise{{112, 112, 32}, 64}, {{56, 56, 64}, 128}, {{56, 56, 128}, 128},
-                                {{28, 28, 128}, 256}, {{28, 28, 256}, 256}, {{14, 14, 256}, 512}, {{14, 14, 512}, 512},
-                                {{7, 7, 512}, 1024}, {{7, 7, 1024}, 1024}})
+  for (const auto& [in, out] : {pointwise{{112, 112, 32}, 64},
+                                {{56, 56, 64}, 128},
+                                {{56, 56, 128}, 128},
+                                {{28, 28, 128}, 256},
+                                {{28, 28, 256}, 256},
+                                {{14, 14, 256}, 512},
+                                {{14, 14, 512}, 512},
+                                {{7, 7, 512}, 1024},
+                                {{7, 7, 1024}, 1024}})
     add<B, typename B::pointwise_conv2d>("pointwise_conv2d", layers::pointwise_conv2d{in, out, layers::relu6});
   add<B, typename B::global_average_pool>("global_average_pool", layers::global_average_pool{{7, 7, 1024}});
   add<B, typename B::dense>("dense", layers::dense{{1, 1, 1024}, 1000, {}});

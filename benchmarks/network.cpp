@@ -83,7 +83,8 @@ void run_subgraph(benchmark::State& state, int alpha_percent, unsigned threads) 
 }
 #endif
 
-void add(const std::string& system, int alpha_percent, unsigned threads, void (*run)(benchmark::State&, int, unsigned)) {
+void add(const std::string& system, int alpha_percent, unsigned threads,
+         void (*run)(benchmark::State&, int, unsigned)) {
   const std::string name = system + "/alpha:" + std::to_string(alpha_percent) + "/threads:" + std::to_string(threads);
   benchmark::RegisterBenchmark(name.c_str(), run, alpha_percent, threads)->Unit(benchmark::kMillisecond)->UseRealTime();
 }

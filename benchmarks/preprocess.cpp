@@ -52,7 +52,8 @@ int main(int argc, char** argv) {
   };
   for (const auto& [width, height] : {size{224, 224}, {640, 480}, {1920, 1080}, {4000, 3000}}) {
     const std::string name = "preprocess/" + std::to_string(width) + "x" + std::to_string(height);
-    for (const auto& [profile, suffix] : {std::pair{preprocessing{}, "/layers"}, {preprocessing::to_range(0, 1), "/graph"}})
+    for (const auto& [profile, suffix] :
+         {std::pair{preprocessing{}, "/layers"}, {preprocessing::to_range(0, 1), "/graph"}})
       benchmark::RegisterBenchmark((name + suffix).c_str(), [=](benchmark::State& state) {
         resize(state, width, height, profile);
       })->Unit(benchmark::kMicrosecond);

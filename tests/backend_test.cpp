@@ -20,10 +20,10 @@ using test::random_floats;
 
 template <class B, class Params>
 struct layer_of;
-#define LAYER_OF(kind)                        \
-  template <class B>                          \
-  struct layer_of<B, layers::kind> {          \
-    using type = typename B::kind;            \
+#define LAYER_OF(kind)               \
+  template <class B>                 \
+  struct layer_of<B, layers::kind> { \
+    using type = typename B::kind;   \
   };
 LAYER_OF(conv2d)
 LAYER_OF(depthwise_conv2d)
@@ -91,8 +91,15 @@ const layers::clamp none;
 
 TEST_CASE_TEMPLATE("a pointwise convolution equals the reference", B, MOBILENET_TEST_BACKENDS) {
   std::uint32_t seed = 1;
-  for (const shape in : {shape{1, 1, 1}, {1, 1, 16}, {1, 7, 8}, {7, 7, 24}, {3, 5, 17}, {14, 14, 48}, {5, 13, 33},
-                         {28, 3, 96}, {7, 7, 512}})
+  for (const shape in : {shape{1, 1, 1},
+                         {1, 1, 16},
+                         {1, 7, 8},
+                         {7, 7, 24},
+                         {3, 5, 17},
+                         {14, 14, 48},
+                         {5, 13, 33},
+                         {28, 3, 96},
+                         {7, 7, 512}})
     for (const std::uint32_t out : {1u, 8u, 15u, 16u, 24u, 40u, 64u, 100u})
       compare_with_reference<B>(layers::pointwise_conv2d{in, out, seed % 2 == 0 ? layers::relu6 : none}, seed++);
 }
@@ -100,7 +107,8 @@ TEST_CASE_TEMPLATE("a pointwise convolution equals the reference", B, MOBILENET_
 TEST_CASE_TEMPLATE("a depthwise convolution equals the reference", B, MOBILENET_TEST_BACKENDS) {
   std::uint32_t seed = 100;
   for (const std::uint32_t channels : {1u, 3u, 8u, 16u, 20u, 24u, 48u, 64u})
-    for (const shape size : {shape{1, 1, 0}, {1, 9, 0}, {2, 2, 0}, {3, 1, 0}, {7, 7, 0}, {8, 15, 0}, {14, 14, 0}, {17, 31, 0}})
+    for (const shape size :
+         {shape{1, 1, 0}, {1, 9, 0}, {2, 2, 0}, {3, 1, 0}, {7, 7, 0}, {8, 15, 0}, {14, 14, 0}, {17, 31, 0}})
       for (const std::uint32_t stride : {1u, 2u}) {
         const shape in{size.height, size.width, channels};
         compare_with_reference<B>(

@@ -55,7 +55,8 @@ byte_vector picture() {
   byte_vector rgb;
   for (unsigned y = 0; y < tiny_images::height; ++y)
     for (unsigned x = 0; x < tiny_images::width; ++x)
-      for (const unsigned sample : {200 - 8 * x, 40 + 6 * y, 30 + 9 * x}) rgb.push_back(static_cast<std::uint8_t>(sample));
+      for (const unsigned sample : {200 - 8 * x, 40 + 6 * y, 30 + 9 * x})
+        rgb.push_back(static_cast<std::uint8_t>(sample));
   return rgb;
 }
 
@@ -76,9 +77,9 @@ byte_vector with_exif(std::span<const std::uint8_t> jpeg, std::uint16_t orientat
   byte_vector block{'E', 'x', 'i', 'f', 0, 0};
   const auto low = static_cast<std::uint8_t>(orientation);
   const auto high = static_cast<std::uint8_t>(orientation >> 8);
-  support::append(block, big_endian
-                             ? byte_vector{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 18, 0, 3, 0, 0, 0, 1, high, low, 0, 0}
-                             : byte_vector{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 18, 1, 3, 0, 1, 0, 0, 0, low, high, 0, 0});
+  support::append(
+      block, big_endian ? byte_vector{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 18, 0, 3, 0, 0, 0, 1, high, low, 0, 0}
+                        : byte_vector{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 18, 1, 3, 0, 1, 0, 0, 0, low, high, 0, 0});
   byte_vector out(jpeg.begin(), jpeg.begin() + 2);
   support::append(out, byte_vector{0xff, 0xe1, 0, static_cast<std::uint8_t>(block.size() + 2)});
   support::append(out, block);
@@ -161,7 +162,8 @@ TEST_CASE("pixels are turned as Pillow turns them") {
     REQUIRE(image);
     const bool known = orientation >= 1 && orientation <= 8;
     CHECK(image->width() == (known && orientation >= 5 ? 2 : 3));
-    for (unsigned i = 0; i < 6; ++i) CHECK(image->data()[3 * i + 1] == tiny_images::turned[known ? orientation - 1 : 0][i]);
+    for (unsigned i = 0; i < 6; ++i)
+      CHECK(image->data()[3 * i + 1] == tiny_images::turned[known ? orientation - 1 : 0][i]);
   }
 }
 
@@ -205,15 +207,19 @@ TEST_CASE("BMP: 24 bits from the bottom up and from the top down, palette, 16 an
   check_pixels(make_bmp(2, -2, 24, rows), 2, 2, {1, 2, 3, 4, 5, 6, 11, 12, 13, 14, 15, 16});
   check_pixels(make_bmp(1, -1, 32, {3, 2, 1, 0}), 1, 1, {1, 2, 3});
   check_pixels(make_bmp(1, 1, 32, {3, 2, 1, 255}), 1, 1, {1, 2, 3});
-  check_pixels(make_bmp(3, 1, 8, {1, 0, 1, 0}, {30, 20, 10, 0, 60, 50, 40, 0}), 3, 1, {40, 50, 60, 10, 20, 30, 40, 50, 60});
-  check_pixels(make_bmp(2, 1, 1, {0b01000000, 0, 0, 0}, {30, 20, 10, 0, 60, 50, 40, 0}), 2, 1, {10, 20, 30, 40, 50, 60});
+  check_pixels(make_bmp(3, 1, 8, {1, 0, 1, 0}, {30, 20, 10, 0, 60, 50, 40, 0}), 3, 1,
+               {40, 50, 60, 10, 20, 30, 40, 50, 60});
+  check_pixels(make_bmp(2, 1, 1, {0b01000000, 0, 0, 0}, {30, 20, 10, 0, 60, 50, 40, 0}), 2, 1,
+               {10, 20, 30, 40, 50, 60});
   check_pixels(make_bmp(1, 1, 16, {0xff, 0x7f, 0, 0}), 1, 1, {255, 255, 255});
 }
 
 TEST_CASE("what is no image is refused in one line that says what it is") {
   using namespace std::string_literals;
   check_refused({}, errc::invalid_image, "image: the file is empty");
-  const std::string heic_brands = "\0\0\0\x18" "ftypmif1\0\0\0\0mif1"s;
+  const std::string heic_brands =
+      "\0\0\0\x18"
+      "ftypmif1\0\0\0\0mif1"s;
   const struct {
     std::string bytes;
     std::string found;
@@ -225,11 +231,19 @@ TEST_CASE("what is no image is refused in one line that says what it is") {
       {"BMW is a make of cars", "it begins with 42 4d 57 20 69 73 20 61"},
       {"RIFF\x10\0\0\0WEBPVP8 "s, "WebP"},
       {"RIFF\x10\0\0\0WAVEfmt "s, "it begins with 52 49 46 46 10 00 00 00"},
-      {"\0\0\0\x1c" "ftypavif\0\0\0\0avifmif1"s, "AVIF"},
-      {"\0\0\0\x1c" "ftypmif1\0\0\0\0mif1avif"s, "AVIF"},
-      {"\0\0\0\x18" "ftypheic\0\0\0\0mif1"s, "HEIC"},
+      {"\0\0\0\x1c"
+       "ftypavif\0\0\0\0avifmif1"s,
+       "AVIF"},
+      {"\0\0\0\x1c"
+       "ftypmif1\0\0\0\0mif1avif"s,
+       "AVIF"},
+      {"\0\0\0\x18"
+       "ftypheic\0\0\0\0mif1"s,
+       "HEIC"},
       {heic_brands + "heic", "HEIC"},
-      {"\0\0\0\x18" "ftypisom\0\0\2\0mp42"s, "MP4 or QuickTime"},
+      {"\0\0\0\x18"
+       "ftypisom\0\0\2\0mp42"s,
+       "MP4 or QuickTime"},
       {"GIF89a and then some text that is no picture at all", "GIF"},
       {"GIF87a", "GIF"},
       {"II*\0\x08\0\0\0"s, "TIFF"},
@@ -433,13 +447,14 @@ TEST_CASE("a JPEG that lacks its Huffman tables decodes to nothing random") {
 TEST_CASE("random damage crashes nothing") {
   std::mt19937 random(1);
   const std::span<const std::uint8_t> originals[] = {tiny_images::jpeg_baseline, tiny_images::jpeg_progressive,
-                                                     tiny_images::png_deflated,  tiny_images::png_palette};
+                                                     tiny_images::png_deflated, tiny_images::png_palette};
   const byte_vector bmp = make_bmp(3, 1, 8, {1, 0, 1, 0}, {30, 20, 10, 0, 60, 50, 40, 0});
   std::size_t decoded = 0;
   for (int round = 0; round < 10'000; ++round)
     for (const auto original : {originals[round % 2], originals[2 + round % 2], std::span<const std::uint8_t>(bmp)}) {
       byte_vector bytes(original.begin(), original.end());
-      for (std::size_t flips = 1 + random() % 4; flips > 0; --flips) bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());
+      for (std::size_t flips = 1 + random() % 4; flips > 0; --flips)
+        bytes[random() % bytes.size()] = static_cast<std::uint8_t>(random());
       if (random() % 8 == 0) bytes.resize(random() % bytes.size());
       // Small, so that a damaged size costs no time; sizes are another test.
       const auto image = decode(bytes, {.max_pixels = 1'000'000});

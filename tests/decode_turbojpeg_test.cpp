@@ -75,8 +75,8 @@ TEST_CASE("TurboJPEG: the errors of decode_image") {
 TEST_CASE("stb_image and TurboJPEG differ by at most 16 of 255 on photos, 0.2 in the mean") {
   const std::string data = support::test_data();
   if (data.empty()) return;
-  for (const char* name : {"cat_progressive.jpg", "china.jpg", "flower.jpg", "hot_dog.jpg", "panda.jpg", "parrot.jpg",
-                           "rocket.jpg"}) {
+  for (const char* name :
+       {"cat_progressive.jpg", "china.jpg", "flower.jpg", "hot_dog.jpg", "panda.jpg", "parrot.jpg", "rocket.jpg"}) {
     CAPTURE(name);
     const auto file = support::read_file(data + "/images/" + name);
     const auto ours = decode_turbojpeg(file);

@@ -59,9 +59,8 @@ struct workplace {
 };
 
 bool close_to(std::span<const float> found, const std::vector<float>& expected) {
-  return found.size() == expected.size() && std::equal(found.begin(), found.end(), expected.begin(), [](float a, float b) {
-           return std::abs(a - b) <= 1e-4f;
-         });
+  return found.size() == expected.size() && std::equal(found.begin(), found.end(), expected.begin(),
+                                                       [](float a, float b) { return std::abs(a - b) <= 1e-4f; });
 }
 
 struct parsed_line {

@@ -56,16 +56,17 @@ TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_
   const fs::path root = support::test_data();
   if (root.empty()) return;
   std::size_t compared = 0;
-  for (const std::string model_name : {"mobilenet_v1_0.25_224", "mobilenet_v1_0.75_224", "mobilenet_v1_1.00_224_qat",
-                                       "mobilenet_v1_0.25_224_uint8", "mobilenet_v1_025_224_graph",
-                                       "mobilenet_v1_0.50_160_graph_uint8"}) {
+  for (const std::string model_name :
+       {"mobilenet_v1_0.25_224", "mobilenet_v1_0.75_224", "mobilenet_v1_1.00_224_qat", "mobilenet_v1_0.25_224_uint8",
+        "mobilenet_v1_025_224_graph", "mobilenet_v1_0.50_160_graph_uint8"}) {
     const auto& bytes = converted(root / "models" / model_name);
     auto c = classifier<B>::from_bytes(bytes).value();
     for (const auto& entry : fs::directory_iterator(root / "images" / "pixels")) {
       const std::string image_name = entry.path().stem().string();
       if (!worth_running<B>(model_name, image_name)) continue;
       INFO(model_name << ", " << image_name);
-      const auto expected_bytes = support::read_file((root / "reference" / model_name / (image_name + ".f32")).string());
+      const auto expected_bytes =
+          support::read_file((root / "reference" / model_name / (image_name + ".f32")).string());
       const std::span expected(reinterpret_cast<const float*>(expected_bytes.data()),
                                expected_bytes.size() / sizeof(float));
       const auto output = c.run(decode_image(support::read_file(entry.path().string())).value()).value();

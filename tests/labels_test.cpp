@@ -74,8 +74,10 @@ TEST_CASE("NaN ranks last, wherever it stands") {
   const classes_model model(4);
   CHECK(indices(top_k(model.get(), std::vector<float>{not_a_number, 0.5f, not_a_number, 0.4f}, 4)) == list{1, 3, 0, 2});
   CHECK(indices(top_k(model.get(), std::vector<float>{not_a_number, 0.5f, not_a_number, 0.4f}, 2)) == list{1, 3});
-  CHECK(indices(top_k(model.get(), std::vector<float>{not_a_number, not_a_number, not_a_number, not_a_number}, 2)) == list{0, 1});
-  CHECK(indices(top_k(model.get(), std::vector<float>{not_a_number, -std::numeric_limits<float>::infinity(), 0, not_a_number}, 3)) ==
+  CHECK(indices(top_k(model.get(), std::vector<float>{not_a_number, not_a_number, not_a_number, not_a_number}, 2)) ==
+        list{0, 1});
+  CHECK(indices(top_k(model.get(),
+                      std::vector<float>{not_a_number, -std::numeric_limits<float>::infinity(), 0, not_a_number}, 3)) ==
         list{2, 1, 0});
 }
 

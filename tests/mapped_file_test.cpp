@@ -32,7 +32,8 @@ std::string refusal(const std::string& path) {
 TEST_CASE("a file's bytes, whatever the pages are brought in by") {
   const support::temporary_folder folder;
   support::write_file(folder / "file", "some bytes");
-  for (const auto when : {mobilenet::page_in::on_demand, mobilenet::page_in::read_ahead, mobilenet::page_in::populate}) {
+  for (const auto when :
+       {mobilenet::page_in::on_demand, mobilenet::page_in::read_ahead, mobilenet::page_in::populate}) {
     const auto file = mapped_file::open(folder / "file", when);
     REQUIRE(file);
     CHECK(text_of(*file) == "some bytes");

@@ -58,8 +58,8 @@ std::vector<float> as_tfjs(const preprocessing& profile, const std::uint8_t* rgb
                            std::uint32_t old_width, std::uint32_t new_height, std::uint32_t new_width) {
   const auto scaled = [&](std::uint32_t y, std::uint32_t x, std::uint32_t c) {
     const volatile float sample = rgb[(std::size_t{y} * old_width + x) * 3 + c];
-    volatile float value = profile.scaling == preprocessing::formula::multiply_add ? sample * profile.a
-                                                                                   : sample - profile.a;
+    volatile float value =
+        profile.scaling == preprocessing::formula::multiply_add ? sample * profile.a : sample - profile.a;
     value = profile.scaling == preprocessing::formula::multiply_add ? value + profile.b : value / profile.b;
     return static_cast<double>(value);
   };
@@ -68,7 +68,9 @@ std::vector<float> as_tfjs(const preprocessing& profile, const std::uint8_t* rgb
     const volatile double part = difference * fraction;
     return from + part;
   };
-  const auto ratio = [](std::uint32_t in, std::uint32_t out) { return out > 1 ? (in - 1.0) / (out - 1.0) : double{1.0 * in}; };
+  const auto ratio = [](std::uint32_t in, std::uint32_t out) {
+    return out > 1 ? (in - 1.0) / (out - 1.0) : double{1.0 * in};
+  };
   std::vector<float> out;
   for (std::uint32_t r = 0; r < new_height; ++r) {
     const volatile double row = ratio(old_height, new_height) * r;
@@ -82,7 +84,8 @@ std::vector<float> as_tfjs(const preprocessing& profile, const std::uint8_t* rgb
       const std::uint32_t column_ceil = std::min(old_width - 1, static_cast<std::uint32_t>(std::ceil(column)));
       for (std::uint32_t c = 0; c < 3; ++c) {
         const double top = lerp(scaled(row_floor, column_floor, c), scaled(row_floor, column_ceil, c), column_fraction);
-        const double bottom = lerp(scaled(row_ceil, column_floor, c), scaled(row_ceil, column_ceil, c), column_fraction);
+        const double bottom =
+            lerp(scaled(row_ceil, column_floor, c), scaled(row_ceil, column_ceil, c), column_fraction);
         out.push_back(static_cast<float>(lerp(top, bottom, row_fraction)));
       }
     }
@@ -144,7 +147,8 @@ TEST_CASE("any size becomes any size bit for bit by the formula of TensorFlow.js
     const auto pixels = random_pixels(std::size_t{old_height} * old_width * 3, random());
     const auto& profile = profiles[round % 4];
     const auto expected = as_tfjs(profile, pixels.data(), old_height, old_width, new_height, new_width);
-    const tensor found = preprocessed(profile, packed_view(pixels.data(), old_width, old_height), new_height, new_width);
+    const tensor found =
+        preprocessed(profile, packed_view(pixels.data(), old_width, old_height), new_height, new_width);
     REQUIRE(found.dimensions().elements() == expected.size());
     CAPTURE(old_height);
     CAPTURE(old_width);
@@ -180,7 +184,8 @@ TEST_CASE("every pixel format and stride gives the same tensor") {
       const std::uint32_t pixel = bytes_per_pixel(format);
       const bool swapped = format == pixel_format::bgr || format == pixel_format::bgra;
       const std::size_t stride = width * pixel + gap;
-      std::vector<std::uint8_t> host = random_pixels(stride * (height - 1) + width * pixel, 4);  // no gap after the last row
+      std::vector<std::uint8_t> host =
+          random_pixels(stride * (height - 1) + width * pixel, 4);  // no gap after the last row
       for (std::uint32_t y = 0; y < height; ++y)
         for (std::uint32_t x = 0; x < width; ++x)
           for (std::uint32_t c = 0; c < 3; ++c)
@@ -228,8 +233,10 @@ TEST_CASE("a view that cannot be read is refused") {
     CHECK(done.error().code == code);
     CHECK(done.error().message == message);
   };
-  refused({pixels.data(), 0, 2, 6}, out->view(), errc::invalid_argument, "image: found 0x2 pixels, expected at least 1x1");
-  refused({pixels.data(), 2, 0, 6}, out->view(), errc::invalid_argument, "image: found 2x0 pixels, expected at least 1x1");
+  refused({pixels.data(), 0, 2, 6}, out->view(), errc::invalid_argument,
+          "image: found 0x2 pixels, expected at least 1x1");
+  refused({pixels.data(), 2, 0, 6}, out->view(), errc::invalid_argument,
+          "image: found 2x0 pixels, expected at least 1x1");
   refused({nullptr, 2, 2, 6}, out->view(), errc::invalid_argument, "image: data is null, expected 2x2 pixels");
   refused({pixels.data(), 2, 2, 5}, out->view(), errc::invalid_argument,
           "image: stride is 5 bytes, expected at least 6 for a row of 2 pixels");
@@ -239,15 +246,16 @@ TEST_CASE("a view that cannot be read is refused") {
           "preprocess: output is 2x2x4, expected 3 channels");
   refused(packed_view(pixels.data(), 2, 2), {out->data(), {0, 2, 3}}, errc::shape_mismatch,
           "preprocess: output is 0x2x3, expected 3 channels");
-  refused(packed_view(pixels.data(), 2, 2), {nullptr, {2, 2, 3}}, errc::invalid_argument, "preprocess: output data is null");
+  refused(packed_view(pixels.data(), 2, 2), {nullptr, {2, 2, 3}}, errc::invalid_argument,
+          "preprocess: output data is null");
 }
 
 TEST_CASE("a row of more than 4 GiB is read at the right places") {
   // Every row is the same memory, and of the wide row only the first and last pixel are looked at.
   constexpr std::uint32_t width = (1u << 30) + 2;
   const std::size_t row = std::size_t{width} * 4;
-  auto* memory = static_cast<std::uint8_t*>(::mmap(nullptr, row, PROT_READ | PROT_WRITE,
-                                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  auto* memory = static_cast<std::uint8_t*>(
+      ::mmap(nullptr, row, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   if (memory == MAP_FAILED) {
     MESSAGE("skipped: no address space");
     return;

@@ -46,8 +46,8 @@ TEST_CASE("a depthwise sum by hand: 3x3 on a 2x2 image, stride 2, SAME") {
 TEST_CASE("a clamped pointwise sum by hand") {
   const layers::pointwise_conv2d params{{1, 2, 2}, 2, layers::relu6};
   float kernel[2 * 16] = {};
-  kernel[0] = 1.0f, kernel[1] = -1.0f;      // input channel 0 to outputs 0 and 1
-  kernel[16] = 10.0f, kernel[17] = -1.0f;   // input channel 1
+  kernel[0] = 1.0f, kernel[1] = -1.0f;     // input channel 0 to outputs 0 and 1
+  kernel[16] = 10.0f, kernel[17] = -1.0f;  // input channel 1
   float bias[16] = {0.5f, 0.5f};
   const auto out = run<reference::pointwise_conv2d>(params, {kernel, weight_type::float32, bias}, {1, 0.25f, 1, 1});
   CHECK(out == std::vector<float>{4.0f, 0.0f, 6.0f, 0.0f});

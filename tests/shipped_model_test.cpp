@@ -61,7 +61,8 @@ std::vector<std::uint8_t> read_idx(const std::string& name, std::size_t header) 
   REQUIRE(pipe != nullptr);
   std::vector<std::uint8_t> bytes;
   std::uint8_t buffer[65536];
-  for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) bytes.insert(bytes.end(), buffer, buffer + n);
+  for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+    bytes.insert(bytes.end(), buffer, buffer + n);
   REQUIRE(::pclose(pipe) == 0);
   REQUIRE(bytes.size() > header);
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(header));
@@ -90,7 +91,8 @@ TEST_CASE("the model's test accuracy is the one that its card states") {
   int percent = 0;
   int hundredths = 0;
   int stated = 0;
-  REQUIRE(std::sscanf(card.c_str() + line, "Test accuracy: %d.%d %% (%d of 10000)", &percent, &hundredths, &stated) == 3);
+  REQUIRE(std::sscanf(card.c_str() + line, "Test accuracy: %d.%d %% (%d of 10000)", &percent, &hundredths, &stated) ==
+          3);
   CHECK(percent * 100 + hundredths == stated);
   CHECK(stated >= 9200);
 

@@ -23,8 +23,8 @@ TEST_CASE("a tensor is aligned to 64 bytes, and 16 bytes past its end can be rea
 }
 
 TEST_CASE("a tensor whose size cannot be counted is refused") {
-  for (const shape huge : {shape{0xffffffff, 0xffffffff, 1}, shape{1u << 31, 1u << 31, 4}, shape{1u << 21, 1u << 21, 1u << 20},
-                           shape{1u << 30, 1u << 30, 3}}) {
+  for (const shape huge : {shape{0xffffffff, 0xffffffff, 1}, shape{1u << 31, 1u << 31, 4},
+                           shape{1u << 21, 1u << 21, 1u << 20}, shape{1u << 30, 1u << 30, 3}}) {
     const auto t = tensor::create(huge);
     REQUIRE_FALSE(t);
     CHECK(t.error().code == mobilenet::errc::out_of_memory);

@@ -18,12 +18,13 @@ TEST_CASE("thousands") {
 TEST_CASE("what is not UTF-8 is replaced, byte by byte") {
   CHECK(to_utf8("plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xbc") == "plain \xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xbc");
   const std::string bad = "\xef\xbf\xbd";
-  CHECK(to_utf8("a\xff" "b") == "a" + bad + "b");
-  CHECK(to_utf8("\xc3") == bad);                        // cut short
+  CHECK(to_utf8("a\xff"
+                "b") == "a" + bad + "b");
+  CHECK(to_utf8("\xc3") == bad);  // cut short
   CHECK(to_utf8("\xe2\x82") == bad + bad);
-  CHECK(to_utf8("\xc0\x80") == bad + bad);              // too long for what it says
+  CHECK(to_utf8("\xc0\x80") == bad + bad);  // too long for what it says
   CHECK(to_utf8("\xe0\x9f\xbf") == bad + bad + bad);
-  CHECK(to_utf8("\xed\xa0\x80") == bad + bad + bad);    // half of a UTF-16 pair
+  CHECK(to_utf8("\xed\xa0\x80") == bad + bad + bad);            // half of a UTF-16 pair
   CHECK(to_utf8("\xf4\x90\x80\x80") == bad + bad + bad + bad);  // past the last character
   CHECK(to_utf8("\x80x") == bad + "x");
 }

@@ -18,11 +18,15 @@ error does_not_fit(const source_layer& layer, const std::string& why) {
 result<void> check_shape(const source_layer& layer, const shape& s) {
   for (const std::uint32_t d : {s.height, s.width, s.channels})
     if (d == 0 || d > format::max_dimension)
-      return layer_error(layer, "its output is " + to_string(s) + ", expected dimensions from 1 to " +
-                                    std::to_string(format::max_dimension), errc::shape_mismatch);
+      return layer_error(
+          layer,
+          "its output is " + to_string(s) + ", expected dimensions from 1 to " + std::to_string(format::max_dimension),
+          errc::shape_mismatch);
   if (s.elements() > format::max_activation_elements)
-    return layer_error(layer, "its output is " + to_string(s) + ", expected at most " +
-                                  std::to_string(format::max_activation_elements) + " elements", errc::shape_mismatch);
+    return layer_error(layer,
+                       "its output is " + to_string(s) + ", expected at most " +
+                           std::to_string(format::max_activation_elements) + " elements",
+                       errc::shape_mismatch);
   return {};
 }
 
@@ -43,8 +47,10 @@ void append_name(std::string& names, std::uint32_t& count, const std::string& na
 layers::clamp* bounds_of(layers::description& params) {
   return std::visit(
       [](auto& p) -> layers::clamp* {
-        if constexpr (requires { p.bounds; }) return &p.bounds;
-        else return nullptr;
+        if constexpr (requires { p.bounds; })
+          return &p.bounds;
+        else
+          return nullptr;
       },
       params);
 }
@@ -93,8 +99,10 @@ result<void> chain_builder::take_in_waiting(open_layer& made) const {
   if (!waiting_) return {};
   const layers::padding* const pad = std::visit(
       [](const auto& p) -> const layers::padding* {
-        if constexpr (requires { p.pad; }) return &p.pad;
-        else return nullptr;
+        if constexpr (requires { p.pad; })
+          return &p.pad;
+        else
+          return nullptr;
       },
       made.source.params);
   // Padding adds zeros after the offset was added: an offset inside the kernel would count at the edges too.
@@ -112,8 +120,9 @@ result<void> chain_builder::take_in_waiting(open_layer& made) const {
 }
 
 chain_builder::open_layer* chain_builder::linear() {
-  return made_.empty() || padding_ || waiting_ || flattened_ || made_.back().clamped || made_.back().bias.empty() ? nullptr
-                                                                                                       : &made_.back();
+  return made_.empty() || padding_ || waiting_ || flattened_ || made_.back().clamped || made_.back().bias.empty()
+             ? nullptr
+             : &made_.back();
 }
 
 result<void> chain_builder::pad(const source_layer& layer, const layers::padding& zeros) {
@@ -177,9 +186,11 @@ result<layers::padding> chain_builder::total_padding(const source_layer& layer, 
   if (w.kernel_height > 1024 || w.kernel_width > 1024 || w.stride > 1024)
     return layer_error(layer, "a window of " + std::to_string(w.kernel_height) + "x" + std::to_string(w.kernel_width) +
                                   " with stride " + std::to_string(w.stride) + ", expected at most 1024");
-  if (current_.height + pad.top + pad.bottom < w.kernel_height || current_.width + pad.left + pad.right < w.kernel_width)
-    return layer_error(layer, "its window of " + std::to_string(w.kernel_height) + "x" +
-                                  std::to_string(w.kernel_width) + " is larger than its input of " + to_string(current_),
+  if (current_.height + pad.top + pad.bottom < w.kernel_height ||
+      current_.width + pad.left + pad.right < w.kernel_width)
+    return layer_error(layer,
+                       "its window of " + std::to_string(w.kernel_height) + "x" + std::to_string(w.kernel_width) +
+                           " is larger than its input of " + to_string(current_),
                        errc::shape_mismatch);
   return pad;
 }
@@ -199,8 +210,9 @@ result<void> chain_builder::scale_and_offset(const source_layer& layer, std::spa
     return does_not_fit(layer, "there is no convolution right before it to take it in");
   const std::size_t channels = current_.channels;
   if (scale.size() != channels || offset.size() != channels)
-    return layer_error(layer, "it has " + std::to_string(scale.size()) + " channels, expected " +
-                                  std::to_string(channels), errc::shape_mismatch);
+    return layer_error(layer,
+                       "it has " + std::to_string(scale.size()) + " channels, expected " + std::to_string(channels),
+                       errc::shape_mismatch);
   if (last == nullptr) {
     if (!waiting_) waiting_ = {layer, std::vector<double>(channels, 1.0), std::vector<double>(channels, 0.0)};
     for (std::size_t c = 0; c < channels; ++c) {

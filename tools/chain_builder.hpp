@@ -33,14 +33,14 @@ struct window {
   std::uint32_t kernel_height = 1;
   std::uint32_t kernel_width = 1;
   std::uint32_t stride = 1;
-  bool same = false;       ///< TensorFlow's SAME padding for the size at hand; otherwise `pad`
+  bool same = false;  ///< TensorFlow's SAME padding for the size at hand; otherwise `pad`
   layers::padding pad = {};
 };
 
 /// What the builder has made of the source's operations.
 struct layer_chain {
   std::vector<layer_source> layers;
-  double input_scale = 1.0;   ///< the source starts with x * scale + offset, which belongs to the preprocessing
+  double input_scale = 1.0;  ///< the source starts with x * scale + offset, which belongs to the preprocessing
   double input_offset = 0.0;
   std::vector<std::string> notes;  ///< decisions that a person may want to know of
   bool scales_input() const noexcept { return input_scale != 1.0 || input_offset != 0.0; }
@@ -62,14 +62,16 @@ class chain_builder {
   /// Rows and columns of zeros, for the convolution that follows.
   result<void> pad(const source_layer& layer, const layers::padding& zeros);
   /// kernel   [k_h][k_w][c_in][out]
-  result<void> convolution(const source_layer& layer, const window& w, std::uint32_t out, std::span<const float> kernel);
+  result<void> convolution(const source_layer& layer, const window& w, std::uint32_t out,
+                           std::span<const float> kernel);
   /// kernel   [k_h][k_w][c]
   result<void> depthwise_convolution(const source_layer& layer, const window& w, std::span<const float> kernel);
   /// On a vector; on any other activation at every position.   kernel   [c_in][out]
   result<void> dense(const source_layer& layer, std::uint32_t out, std::span<const float> kernel);
   /// A bias, or the normalisation of a batch: x * scale + offset for each channel. Goes into the convolution or
   /// dense layer before it, or where an activation or pooling lies between, into the one after it.
-  result<void> scale_and_offset(const source_layer& layer, std::span<const double> scale, std::span<const double> offset);
+  result<void> scale_and_offset(const source_layer& layer, std::span<const double> scale,
+                                std::span<const double> offset);
   result<void> offset(const source_layer& layer, std::span<const float> offsets);
   /// The same scale and offset for all channels, which may stand before the first convolution.
   result<void> scale_and_offset(const source_layer& layer, double scale, double offset);
@@ -98,7 +100,7 @@ class chain_builder {
     std::uint32_t name_count = 0;
     std::vector<double> kernel;  // [rows][channels]; in double until all scales are folded in
     std::vector<double> bias;
-    bool clamped = false;        // nothing linear can be folded in any more
+    bool clamped = false;  // nothing linear can be folded in any more
   };
 
   result<void> start(const source_layer& layer, layers::description params, std::span<const float> kernel,
@@ -119,8 +121,8 @@ class chain_builder {
     std::vector<double> offset;
   };
   std::optional<waiting> waiting_;  // of the current activation, for the kernel that follows
-  bool flattened_ = false;    // an activation with positions became one vector: only dense can follow
-  std::string names_before_;  // of what is folded into the layer that comes next
+  bool flattened_ = false;          // an activation with positions became one vector: only dense can follow
+  std::string names_before_;        // of what is folded into the layer that comes next
   std::uint32_t names_before_count_ = 0;
   bool pooled_ = false;
   double input_scale_ = 1.0;

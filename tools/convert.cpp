@@ -35,7 +35,8 @@ result<std::vector<std::string>> read_lines(const std::string& path) {
     std::string_view line = text.substr(0, end);
     if (line.ends_with('\r')) line.remove_suffix(1);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty()) return in_file(path, "line " + std::to_string(lines.size() + 1) + " is empty, expected a class name");
+    if (line.empty())
+      return in_file(path, "line " + std::to_string(lines.size() + 1) + " is empty, expected a class name");
     if (std::any_of(line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\t'; }))
       return in_file(path, "line " + std::to_string(lines.size() + 1) + " is \"" + excerpt(line, 40) +
                                "\", expected text without control characters");
@@ -45,7 +46,8 @@ result<std::vector<std::string>> read_lines(const std::string& path) {
 }
 
 // One name a class. Lists for 1001 outputs begin with "background", which is none.
-result<std::vector<std::string>> read_labels(const std::string& path, std::uint32_t classes, std::uint32_t first_class) {
+result<std::vector<std::string>> read_labels(const std::string& path, std::uint32_t classes,
+                                             std::uint32_t first_class) {
   auto names = read_lines(path);
   if (!names) return names;
   if (first_class == 1 && names->size() == classes + 1 && names->front() == "background") names->erase(names->begin());

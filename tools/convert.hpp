@@ -31,15 +31,15 @@ struct convert_options {
 /// What was read and written, for a person to read.
 struct conversion_report {
   // read
-  std::string model_json;        ///< path of the model.json that was read
-  std::string form;              ///< "layers model" or "graph model"
-  std::string name;              ///< the model's own name; may be empty
-  std::size_t source_layers = 0; ///< layers of the Keras model, or nodes of the graph
+  std::string model_json;         ///< path of the model.json that was read
+  std::string form;               ///< "layers model" or "graph model"
+  std::string name;               ///< the model's own name; may be empty
+  std::size_t source_layers = 0;  ///< layers of the Keras model, or nodes of the graph
   std::size_t source_weights = 0;
   std::size_t shards = 0;
   std::uint64_t weight_bytes = 0;
   // written
-  std::string output;            ///< path of the packed model
+  std::string output;  ///< path of the packed model
   std::uint64_t file_bytes = 0;
   std::size_t layers = 0;
   std::uint64_t parameters = 0;
@@ -47,11 +47,11 @@ struct conversion_report {
   shape input;
   mobilenet::preprocessing preprocessing;
   output_kind kind = output_kind::classes;
-  std::uint32_t classes = 0;     ///< 0 for a model that ends in features
-  std::uint32_t first_class = 0; ///< 1 where output 0 is "background"
-  std::string labels;            ///< path of the class names; empty without any
+  std::uint32_t classes = 0;      ///< 0 for a model that ends in features
+  std::uint32_t first_class = 0;  ///< 1 where output 0 is "background"
+  std::string labels;             ///< path of the class names; empty without any
   weight_type weights = weight_type::float32;
-  std::vector<std::string> notes;///< decisions a person may want to know of, one line each
+  std::vector<std::string> notes;  ///< decisions a person may want to know of, one line each
 };
 
 /// Reads a TensorFlow.js model and describes it as a packed model will hold it. Reads files, writes none.

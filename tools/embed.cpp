@@ -46,7 +46,8 @@ result<std::string> standard_layer(const packed_model& model) {
   const auto layers = model.layers();
   if (model.output() == output_kind::features) return std::string(layers.back().activation_name());
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
-    if (std::holds_alternative<layers::global_average_pool>(layer->params)) return std::string(layer->activation_name());
+    if (std::holds_alternative<layers::global_average_pool>(layer->params))
+      return std::string(layer->activation_name());
   return error{errc::unsupported, "the model has no pooling layer: say with --layer which activation is wanted"};
 }
 
@@ -153,7 +154,8 @@ result<bool> embed_with(const embed_options& options) {
 
 result<bool> embed(const embed_options& options) {
   if (options.npy && ::isatty(STDOUT_FILENO) == 1)
-    return error{errc::invalid_argument, "standard output is a terminal: send the array to a file, --npy > features.npy"};
+    return error{errc::invalid_argument,
+                 "standard output is a terminal: send the array to a file, --npy > features.npy"};
   std::optional<result<bool>> done;
   for_each_backend([&]<class B>() {
     if (options.backend == B::name) done = embed_with<B>(options);

@@ -13,10 +13,10 @@ struct embed_options {
   std::vector<std::string> images;  ///< paths; "-" is standard input
   std::string layer;                ///< a tfjs layer's name; empty: the pooled features before the class scores
   std::string backend;
-  unsigned threads = 1;             ///< 0: as many as the process may use
-  bool json = false;                ///< a line of JSON for each image: the default, for those who want to say it
-  bool npy = false;                 ///< one NumPy array for all images instead
-  bool exif_orientation = false;    ///< turn photos upright first
+  unsigned threads = 1;           ///< 0: as many as the process may use
+  bool json = false;              ///< a line of JSON for each image: the default, for those who want to say it
+  bool npy = false;               ///< one NumPy array for all images instead
+  bool exif_orientation = false;  ///< turn photos upright first
 };
 
 /// Prints the activation of a layer for each image on standard output: {"image", "layer", "shape", "embedding"},

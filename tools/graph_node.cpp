@@ -58,8 +58,8 @@ result<graph_node> graph_node::read(const json_value& entry) {
   graph_node made;
   auto name = entry["name"].string();
   if (!name) return std::move(name).error();
-  const bool printable_name =
-      std::all_of(name->begin(), name->end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+  const bool printable_name = std::all_of(name->begin(), name->end(),
+                                          [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
   if (name->empty() || !printable_name) return entry["name"].wrong("a name of printable characters");
   auto op = entry["op"].string();
   if (!op) return std::move(op).error();

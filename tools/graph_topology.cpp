@@ -76,8 +76,10 @@ using handler = result<void> (*)(reader&, const graph_node&);
 // The constant that a node reads as its input number `index`.
 result<const tfjs_weight*> constant(const reader& r, const graph_node& node, std::size_t index) {
   if (index >= node.inputs().size())
-    return layer_error(node.id(), "it has " + std::to_string(node.inputs().size()) + " inputs, expected at least " +
-                                      std::to_string(index + 1), errc::invalid_argument);
+    return layer_error(
+        node.id(),
+        "it has " + std::to_string(node.inputs().size()) + " inputs, expected at least " + std::to_string(index + 1),
+        errc::invalid_argument);
   const graph_node* found = r.source.constant(node.inputs()[index]);
   if (found == nullptr)
     return layer_error(node.id(), "its input '" + excerpt(node.inputs()[index]) + "' is computed, expected a constant");
@@ -88,8 +90,8 @@ result<const tfjs_weight*> constant(const reader& r, const graph_node& node, std
 }
 
 error wrong_shape(const tfjs_weight& weight, const std::string& expected) {
-  return {errc::shape_mismatch, "weight '" + excerpt(weight.name) + "' has shape " + to_string(weight.shape) +
-                                    ", expected " + expected};
+  return {errc::shape_mismatch,
+          "weight '" + excerpt(weight.name) + "' has shape " + to_string(weight.shape) + ", expected " + expected};
 }
 
 // One value for each channel.
@@ -198,8 +200,8 @@ result<void> multiply_matrix(reader& r, const graph_node& node) {
   const std::uint64_t in = r.builder.dense_inputs();
   const auto& shape = (*kernel)->shape;
   if (shape.size() != 2 || shape[*transpose_b ? 1 : 0] != in)
-    return wrong_shape(**kernel, *transpose_b ? "[outputs, " + std::to_string(in) + "]"
-                                              : "[" + std::to_string(in) + ", outputs]");
+    return wrong_shape(
+        **kernel, *transpose_b ? "[outputs, " + std::to_string(in) + "]" : "[" + std::to_string(in) + ", outputs]");
   std::vector<float> values = (*kernel)->values();
   const std::size_t out = shape[*transpose_b ? 0 : 1];
   if (*transpose_b) {
@@ -283,7 +285,8 @@ result<void> add(reader& r, const graph_node& node) {
 }
 result<void> subtract(reader& r, const graph_node& node) { return arithmetic(r, node, 1, one, negative); }
 result<void> divide(reader& r, const graph_node& node) {
-  return arithmetic(r, node, 1, [](double c) { return 1.0 / c; }, zero);
+  return arithmetic(
+      r, node, 1, [](double c) { return 1.0 / c; }, zero);
 }
 
 result<void> batch_norm(reader& r, const graph_node& node) {
@@ -300,8 +303,10 @@ result<void> batch_norm(reader& r, const graph_node& node) {
   for (std::size_t c = 0; c < given[0].size(); ++c) {
     const double shifted = static_cast<double>(given[3][c]) + *epsilon;
     if (!(shifted > 0.0))
-      return layer_error(node.id(), "variance[" + std::to_string(c) + "] + epsilon is " + std::to_string(shifted) +
-                                        ", expected more than 0", errc::invalid_argument);
+      return layer_error(
+          node.id(),
+          "variance[" + std::to_string(c) + "] + epsilon is " + std::to_string(shifted) + ", expected more than 0",
+          errc::invalid_argument);
     scale.push_back(static_cast<double>(given[0][c]) / std::sqrt(shifted));
     offset.push_back(static_cast<double>(given[1][c]) - static_cast<double>(given[2][c]) * scale.back());
   }
@@ -335,8 +340,7 @@ result<void> pad(reader& r, const graph_node& node) {
   if (!pads) return pads.error();
   const bool right = pads->size() == 8 && (*pads)[0] == 0 && (*pads)[1] == 0 && (*pads)[6] == 0 && (*pads)[7] == 0 &&
                      std::all_of(pads->begin(), pads->end(), [](std::int64_t n) { return n >= 0 && n <= 1024; });
-  if (!right)
-    return layer_error(node.id(), "not part of MobileNet v1: it pads more than height and width");
+  if (!right) return layer_error(node.id(), "not part of MobileNet v1: it pads more than height and width");
   if (node.inputs().size() > 2) {  // PadV2
     const auto value = constant(r, node, 2);
     if (!value) return value.error();
@@ -373,8 +377,8 @@ result<void> average_pool(reader& r, const graph_node& node) {
 // Takes away dimensions of 1: after the pooling that leaves the vector of channels.
 result<void> squeeze(reader& r, const graph_node& node) {
   if (!r.builder.is_vector())
-    return layer_error(node.id(), "not part of MobileNet v1: it takes dimensions away from " +
-                                      to_string(r.builder.current()));
+    return layer_error(node.id(),
+                       "not part of MobileNet v1: it takes dimensions away from " + to_string(r.builder.current()));
   r.builder.flatten(node.id());
   return {};
 }
@@ -536,9 +540,11 @@ result<shape> input_shape(const tfjs_model& model, const graph_node& first) {
   for (std::size_t i = 1; i < 4 && dimensions.size() == 4; ++i)
     if (const auto n = dimensions[i]["size"].integer()) size[i] = *n;
   if (size[1] < 1 || size[2] < 1 || size[1] > largest_image || size[2] > largest_image || size[3] != 3)
-    return layer_error(first.id(), "its shape is [" + std::to_string(size[1]) + ", " + std::to_string(size[2]) + ", " +
-                                       std::to_string(size[3]) + "], expected height and width from 1 to " +
-                                       std::to_string(largest_image) + " and 3 channels", errc::shape_mismatch);
+    return layer_error(first.id(),
+                       "its shape is [" + std::to_string(size[1]) + ", " + std::to_string(size[2]) + ", " +
+                           std::to_string(size[3]) + "], expected height and width from 1 to " +
+                           std::to_string(largest_image) + " and 3 channels",
+                       errc::shape_mismatch);
   return shape{static_cast<std::uint32_t>(size[1]), static_cast<std::uint32_t>(size[2]), 3};
 }
 

@@ -45,7 +45,8 @@ std::string window(const layers::description& d) {
 std::uint64_t weight_bytes(const packed_layer& layer) {
   const std::uint64_t kernel = std::visit([](const auto& p) { return p.packed_kernel_elements(); }, layer.params);
   if (kernel == 0) return 0;
-  const std::uint64_t bias = std::uint64_t{layers::panels(layers::output_shape(layer.params).channels)} * layers::panel_width;
+  const std::uint64_t bias =
+      std::uint64_t{layers::panels(layers::output_shape(layer.params).channels)} * layers::panel_width;
   return kernel * (layer.weights.type == weight_type::float16 ? 2 : 4) + bias * sizeof(float);
 }
 
@@ -82,8 +83,9 @@ void print_layers(const packed_model& model) {
     bytes += weight_bytes(layer);
     rows.push_back({std::to_string(rows.size()), shortened(printable(layer.name()), 32),
                     std::string(layers::kind_name(layer.params)), to_string(layers::input_shape(layer.params)),
-                    to_string(layers::output_shape(layer.params)), window(layer.params), with_separators(layer_parameters),
-                    with_separators(layer_multiply_adds), with_separators(weight_bytes(layer))});
+                    to_string(layers::output_shape(layer.params)), window(layer.params),
+                    with_separators(layer_parameters), with_separators(layer_multiply_adds),
+                    with_separators(weight_bytes(layer))});
   }
   rows.push_back({"", "total", "", "", "", "", with_separators(parameters), with_separators(multiply_adds),
                   with_separators(bytes)});
@@ -120,8 +122,9 @@ void print_sections(const packed_model& model) {
   std::string_view name = "sections";
   for (const format::section& s : model.sections()) {
     char line[96];
-    std::snprintf(line, sizeof line, "%-14s %14s bytes at %12s   crc32c %08x", std::string(format::to_string(s.kind)).c_str(),
-                  with_separators(s.length).c_str(), with_separators(s.offset).c_str(), s.checksum);
+    std::snprintf(line, sizeof line, "%-14s %14s bytes at %12s   crc32c %08x",
+                  std::string(format::to_string(s.kind)).c_str(), with_separators(s.length).c_str(),
+                  with_separators(s.offset).c_str(), s.checksum);
     print_field(name, line);
     name = "";
   }

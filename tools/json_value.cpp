@@ -42,7 +42,8 @@ std::vector<json_value> json_value::members() const {
   std::vector<json_value> all;
   if (is_object())
     for (const auto& member : value_->GetObject())
-      all.emplace_back(&member.value, path_ + "." + std::string(member.name.GetString(), member.name.GetStringLength()));
+      all.emplace_back(&member.value,
+                       path_ + "." + std::string(member.name.GetString(), member.name.GetStringLength()));
   return all;
 }
 
@@ -53,8 +54,7 @@ std::string json_value::shown() const {
     case rapidjson::kFalseType: return "false";
     case rapidjson::kTrueType: return "true";
     case rapidjson::kObjectType: return "an object";
-    case rapidjson::kStringType:
-      return "\"" + excerpt({value_->GetString(), value_->GetStringLength()}, 40) + "\"";
+    case rapidjson::kStringType: return "\"" + excerpt({value_->GetString(), value_->GetStringLength()}, 40) + "\"";
     case rapidjson::kNumberType: {
       if (value_->IsInt64()) return std::to_string(value_->GetInt64());
       if (value_->IsUint64()) return std::to_string(value_->GetUint64());

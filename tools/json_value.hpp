@@ -44,11 +44,11 @@ class json_value {
   result<json_value> object() const;
   result<json_value> array() const;
   result<std::string> string() const;
-  result<double> number() const;                    ///< finite: JSON knows no others
+  result<double> number() const;  ///< finite: JSON knows no others
   result<bool> boolean() const;
-  result<std::uint32_t> positive_integer() const;   ///< 1 to 2^31 - 1; 2.0 is one
-  result<std::uint32_t> unsigned_integer() const;   ///< 0 to 2^31 - 1
-  result<std::int64_t> integer() const;             ///< also as text: GraphDef writes "3"
+  result<std::uint32_t> positive_integer() const;  ///< 1 to 2^31 - 1; 2.0 is one
+  result<std::uint32_t> unsigned_integer() const;  ///< 0 to 2^31 - 1
+  result<std::int64_t> integer() const;            ///< also as text: GraphDef writes "3"
   result<std::vector<std::uint32_t>> positive_integers(std::size_t count) const;
 
   /// invalid_argument: `path: found X, expected Y`.

@@ -68,7 +68,8 @@ result<std::vector<std::string>> read_inputs(const source_layer& layer, const js
 }
 
 bool has_control_character(const std::string& name) {
-  return std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return std::any_of(name.begin(), name.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
 result<node> read_node(const json_value& entry) {
@@ -137,7 +138,8 @@ result<std::vector<node>> functional_chain(std::vector<node> nodes, const json_v
 result<std::vector<keras_layer>> in_order(const json_value& model, bool (*is_known)(const std::string&),
                                           unsigned depth) {
   if (depth > deepest_nesting)
-    return error{errc::unsupported, model.path() + ": models nested more than " + std::to_string(deepest_nesting) + " deep"};
+    return error{errc::unsupported,
+                 model.path() + ": models nested more than " + std::to_string(deepest_nesting) + " deep"};
   const auto kind = model["class_name"].string();
   if (!kind) return kind.error();
   const json_value config = model["config"];

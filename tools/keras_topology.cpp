@@ -74,8 +74,9 @@ result<void> check_is(const json_value& field, double expected) {
 
 result<void> check_rank(const reader& r, const keras_layer& layer, bool vector) {
   if (r.vector == vector) return {};
-  return layer_error(layer.id, vector ? "its input is [batch, height, width, channels], expected [batch, channels]"
-                                      : "its input is [batch, channels], expected [batch, height, width, channels]",
+  return layer_error(layer.id,
+                     vector ? "its input is [batch, height, width, channels], expected [batch, channels]"
+                            : "its input is [batch, channels], expected [batch, height, width, channels]",
                      errc::shape_mismatch);
 }
 
@@ -213,8 +214,10 @@ result<void> batch_normalization(reader& r, const keras_layer& layer) {
   for (std::size_t c = 0; c < scale.size(); ++c) {
     const double shifted = static_cast<double>((*variance)[c]) + *epsilon;
     if (!(shifted > 0.0))
-      return layer_error(layer.id, "moving_variance[" + std::to_string(c) + "] + epsilon is " +
-                                       std::to_string(shifted) + ", expected more than 0", errc::invalid_argument);
+      return layer_error(layer.id,
+                         "moving_variance[" + std::to_string(c) + "] + epsilon is " + std::to_string(shifted) +
+                             ", expected more than 0",
+                         errc::invalid_argument);
     scale[c] = static_cast<double>(gamma[c]) / std::sqrt(shifted);
     offset[c] = static_cast<double>(beta[c]) - static_cast<double>((*mean)[c]) * scale[c];
   }
@@ -306,7 +309,8 @@ result<void> reshape(reader& r, const keras_layer& layer) {
   std::uint64_t elements = 1;
   for (const std::uint64_t n : target) elements *= n;
   if (target.size() != field.size() || elements != in.elements())
-    return error{errc::shape_mismatch, field.wrong("a shape of " + std::to_string(in.elements()) + " elements").message};
+    return error{errc::shape_mismatch,
+                 field.wrong("a shape of " + std::to_string(in.elements()) + " elements").message};
 
   if (target.size() == 1) {
     r.vector = true;

@@ -44,8 +44,8 @@ result<keras_weights::entry*> keras_weights::find(const std::string& variable, c
       if (!matches(e)) continue;
       if (found != nullptr)
         return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' may be '" +
-                                                 excerpt(found->weight->name) + "' or '" +
-                                                 excerpt(e.weight->name) + "', expected one"};
+                                                 excerpt(found->weight->name) + "' or '" + excerpt(e.weight->name) +
+                                                 "', expected one"};
       found = &e;
     }
     return found;
@@ -53,7 +53,8 @@ result<keras_weights::entry*> keras_weights::find(const std::string& variable, c
   auto found = only_one([&](const entry& e) { return e.name == variable; });
   if (found && *found == nullptr) found = only_one([&](const entry& e) { return e.shortened == variable; });
   if (found && *found == nullptr) found = only_one([&](const entry& e) { return ends_with_part(e.name, variable); });
-  if (found && *found == nullptr) found = only_one([&](const entry& e) { return ends_with_part(e.shortened, variable); });
+  if (found && *found == nullptr)
+    found = only_one([&](const entry& e) { return ends_with_part(e.shortened, variable); });
   if (found && *found == nullptr) found = only_one([&](const entry& e) { return e.name == numbered; });
   if (found && *found == nullptr)
     return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' is missing from weightsManifest"};

@@ -106,7 +106,8 @@ exit_code run_convert(const convert_options& options) {
                     ? "features, no classes"
                     : with_separators(report.classes) + " classes" +
                           (report.first_class != 0 ? " after 1 for \"background\", which is not ranked" : ""));
-  row("labels", report.labels.empty() ? "none: classes will be shown by number (--labels gives them names)" : report.labels);
+  row("labels",
+      report.labels.empty() ? "none: classes will be shown by number (--labels gives them names)" : report.labels);
   for (const std::string& note : report.notes) row("note", note);
   return exit_ok;
 }
@@ -154,8 +155,9 @@ void add_classify(CLI::App& app, classify_options& options) {
       ->type_name("N");
   add_backend_and_threads(command, options.backend, options.threads);
   command->add_flag("--json", options.json, "One JSON object a line for each image, with times in milliseconds");
-  command->add_flag("--exif-orientation", options.exif_orientation,
-                    "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
+  command->add_flag(
+      "--exif-orientation", options.exif_orientation,
+      "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
 }
 
 exit_code run_classify(const classify_options& options) {
@@ -182,8 +184,9 @@ void add_embed(CLI::App& app, embed_options& options) {
   add_backend_and_threads(command, options.backend, options.threads);
   auto* json = command->add_flag("--json", options.json, "One JSON object a line for each image (default)");
   command->add_flag("--npy", options.npy, "One NumPy array for all images: float32, [image, ...]")->excludes(json);
-  command->add_flag("--exif-orientation", options.exif_orientation,
-                    "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
+  command->add_flag(
+      "--exif-orientation", options.exif_orientation,
+      "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
 }
 
 exit_code run_embed(const embed_options& options) {
@@ -195,7 +198,8 @@ exit_code run_embed(const embed_options& options) {
 // ---- inspect
 
 void add_inspect(CLI::App& app, inspect_options& options) {
-  CLI::App* command = app.add_subcommand("inspect", "Show what a packed model holds, and whether it still computes right");
+  CLI::App* command =
+      app.add_subcommand("inspect", "Show what a packed model holds, and whether it still computes right");
   command->footer("Example:\n  mobilenet inspect mobilenet.mnet --verify");
   command->add_option("MODEL", options.model, "The packed model (.mnet)")->required()->type_name("");
   command->add_flag("--verify", options.verify,

@@ -14,12 +14,12 @@ namespace mobilenet::tools {
 
 struct network_topology {
   layer_chain chain;
-  std::string name;                ///< the model's own; may be empty
-  std::size_t source_layers = 0;   ///< layers or nodes of the source
+  std::string name;               ///< the model's own; may be empty
+  std::size_t source_layers = 0;  ///< layers or nodes of the source
   output_kind output = output_kind::features;
   mobilenet::preprocessing scaling;  ///< of pixels, unless the user says otherwise; before the chain's own
-  std::uint32_t first_class = 0;   ///< 1 where output 0 is "background"
-  std::vector<std::string> notes;  ///< decisions that a person may want to know of
+  std::uint32_t first_class = 0;     ///< 1 where output 0 is "background"
+  std::vector<std::string> notes;    ///< decisions that a person may want to know of
 };
 
 /// Outputs of a model for the 1000 classes of ImageNet that has a background class before them.

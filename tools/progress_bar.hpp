@@ -36,8 +36,8 @@ class progress_bar {
     std::string count = std::to_string(done);
     count.insert(0, total.size() - count.size(), ' ');
     const std::size_t filled = bar_width * done / total_;
-    const std::string line = "[" + std::string(filled, '#') + std::string(bar_width - filled, '.') + "] " + count + "/" +
-                             total + "  " + printable(current);
+    const std::string line = "[" + std::string(filled, '#') + std::string(bar_width - filled, '.') + "] " + count +
+                             "/" + total + "  " + printable(current);
     std::fprintf(stderr, "\r\x1b[K%s", shortened(line, terminal_width() - 1).c_str());
     std::fflush(stderr);
     drawn_ = true;

@@ -15,7 +15,8 @@ namespace {
 class input_descriptor {
  public:
   explicit input_descriptor(const std::string& path)
-      : standard_input_(path == "-"), number_(standard_input_ ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+      : standard_input_(path == "-"),
+        number_(standard_input_ ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
   input_descriptor(const input_descriptor&) = delete;
   input_descriptor& operator=(const input_descriptor&) = delete;
   ~input_descriptor() {

@@ -57,9 +57,12 @@ result<void> read_type(const json_value& entry, tfjs_weight& weight) {
   if (!dtype) return dtype.error();
   const json_value quantization = entry["quantization"];
   if (!quantization) {
-    if (*dtype == "float32") weight.type = stored_as::float32;
-    else if (*dtype == "int32") weight.type = stored_as::int32;
-    else if (*dtype == "bool") weight.type = stored_as::boolean;
+    if (*dtype == "float32")
+      weight.type = stored_as::float32;
+    else if (*dtype == "int32")
+      weight.type = stored_as::int32;
+    else if (*dtype == "bool")
+      weight.type = stored_as::boolean;
     else
       return error{errc::unsupported,
                    entry["dtype"].wrong("float32, int32 or bool, for weight '" + excerpt(weight.name) + "'").message};
@@ -75,12 +78,14 @@ result<void> read_type(const json_value& entry, tfjs_weight& weight) {
     weight.type = stored_as::float16;
     return {};
   }
-  if (*stored == "uint8") weight.type = stored_as::uint8;
-  else if (*stored == "uint16") weight.type = stored_as::uint16;
+  if (*stored == "uint8")
+    weight.type = stored_as::uint8;
+  else if (*stored == "uint16")
+    weight.type = stored_as::uint16;
   else
-    return error{errc::unsupported,
-                 quantization["dtype"].wrong("uint8, uint16 or float16, for weight '" + excerpt(weight.name) + "'")
-                     .message};
+    return error{
+        errc::unsupported,
+        quantization["dtype"].wrong("uint8, uint16 or float16, for weight '" + excerpt(weight.name) + "'").message};
   const auto scale = quantization["scale"].number();
   if (!scale) return scale.error();
   const auto min = quantization["min"].number();
@@ -92,7 +97,10 @@ result<void> read_type(const json_value& entry, tfjs_weight& weight) {
 
 std::string percent_decoded(std::string_view text) {
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
   };
   std::string decoded;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -119,7 +127,8 @@ result<std::string> shard_file(const json_value& field, const std::string& folde
   const auto path = field.string();
   if (!path) return path.error();
   const std::string decoded = percent_decoded(*path);
-  if (!stays_in_folder(*path) || !stays_in_folder(decoded)) return field.wrong("a path inside the folder of model.json");
+  if (!stays_in_folder(*path) || !stays_in_folder(decoded))
+    return field.wrong("a path inside the folder of model.json");
   std::error_code ignored;
   if (decoded != *path && !std::filesystem::exists(folder + *path, ignored)) return folder + decoded;
   return folder + *path;

@@ -20,10 +20,10 @@ enum class stored_as : std::uint8_t { float32, float16, uint8, uint16, int32, bo
 
 /// One tensor of the weights manifest. Non-owning: its bytes are the tfjs_model's.
 struct tfjs_weight {
-  std::string name;                   ///< as the manifest has it
-  std::vector<std::uint32_t> shape;   ///< empty: a scalar
+  std::string name;                  ///< as the manifest has it
+  std::vector<std::uint32_t> shape;  ///< empty: a scalar
   stored_as type = stored_as::float32;
-  double scale = 1.0;                 ///< of quantised weights: value = q * scale + min
+  double scale = 1.0;  ///< of quantised weights: value = q * scale + min
   double min = 0.0;
   std::span<const std::byte> bytes;
 
@@ -46,8 +46,8 @@ class tfjs_model {
   /// errors   io_error, invalid_argument, unsupported (dtypes): with the path of model.json or shard in front
   static result<tfjs_model> open(const std::string& path);
 
-  const std::string& path() const noexcept { return path_; }     ///< of model.json
-  const std::string& folder() const noexcept { return folder_; } ///< of model.json, as a prefix: "" or ends in '/'
+  const std::string& path() const noexcept { return path_; }      ///< of model.json
+  const std::string& folder() const noexcept { return folder_; }  ///< of model.json, as a prefix: "" or ends in '/'
   json_value root() const { return document_.root(); }
   json_value topology() const { return root()["modelTopology"]; }
   /// A GraphDef; otherwise a Keras model. The field `format` may lie, and old files have none.

@@ -110,9 +110,9 @@ result<void> write_file(const std::string& path, std::span<const std::byte> byte
   // rename() would replace /dev/null or a pipe by a file, if the user is root.
   if (kind != fs::file_type::regular && kind != fs::file_type::not_found && kind != fs::file_type::none &&
       kind != fs::file_type::unknown)
-    return error{errc::invalid_argument,
-                 path + ": " + (kind == fs::file_type::directory ? "is a folder" : "is no regular file") +
-                     ", expected the name of a file to write"};
+    return error{errc::invalid_argument, path + ": " +
+                                             (kind == fs::file_type::directory ? "is a folder" : "is no regular file") +
+                                             ", expected the name of a file to write"};
   fs::path target = path;
   if (const fs::path real = fs::canonical(path, ignored); !ignored) target = real;
 

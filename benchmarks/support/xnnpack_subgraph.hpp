@@ -34,9 +34,8 @@ class xnnpack_subgraph {
     std::uint32_t current = define(graph, nhwc(model.input_shape()), nullptr, 0, XNN_VALUE_FLAG_EXTERNAL_INPUT);
     for (const packed_layer& layer : model.layers()) {
       const bool last = &layer == &model.layers().back();
-      const std::uint32_t out =
-          define(graph, nhwc(layers::output_shape(layer.params)), nullptr, last ? 1 : XNN_INVALID_VALUE_ID,
-                 last ? XNN_VALUE_FLAG_EXTERNAL_OUTPUT : 0);
+      const std::uint32_t out = define(graph, nhwc(layers::output_shape(layer.params)), nullptr,
+                                       last ? 1 : XNN_INVALID_VALUE_ID, last ? XNN_VALUE_FLAG_EXTERNAL_OUTPUT : 0);
       std::visit([&](const auto& p) { add(graph, p, layer.weights, kernels, current, out); }, layer.params);
       current = out;
     }

@@ -15,8 +15,7 @@ namespace {
 /// What toolkits call ARGB32: 8-bit blue, green, red, alpha, and rows that end in unused bytes.
 class canvas {
  public:
-  canvas(std::uint32_t width, std::uint32_t height)
-      : stride_(std::size_t{width} * 4 + 64), pixels_(stride_ * height) {}
+  canvas(std::uint32_t width, std::uint32_t height) : stride_(std::size_t{width} * 4 + 64), pixels_(stride_ * height) {}
 
   void fill(std::uint32_t left, std::uint32_t top, std::uint32_t right, std::uint32_t bottom, std::uint8_t brightness) {
     for (std::uint32_t y = top; y < bottom; ++y)
@@ -58,5 +57,6 @@ int main() {
     return 1;
   }
   for (const auto& [index, name, probability] : *guesses)
-    std::printf("%5.1f %%  %.*s\n", 100.0 * static_cast<double>(probability), static_cast<int>(name.size()), name.data());
+    std::printf("%5.1f %%  %.*s\n", 100.0 * static_cast<double>(probability), static_cast<int>(name.size()),
+                name.data());
 }

@@ -38,8 +38,10 @@ class environment {
   void clear() {
     for (const auto& [name, text] : lines_) {
       const auto original = originals_.find(name);
-      if (original == originals_.end()) ::unsetenv(name.c_str());
-      else ::putenv(original->second.get());
+      if (original == originals_.end())
+        ::unsetenv(name.c_str());
+      else
+        ::putenv(original->second.get());
     }
     lines_.clear();
   }

@@ -93,7 +93,8 @@ outcome<void> handler::load() {
   stopwatch watch;
   mobilenet::classifier_options options;
   options.run.threads = settings_.threads;
-  options.open.pages = mobilenet::page_in::populate;  // all will be read at once anyway: fewer page faults, and in order
+  options.open.pages =
+      mobilenet::page_in::populate;  // all will be read at once anyway: fewer page faults, and in order
   using classifier = mobilenet::classifier<handler_backend>;
   const auto embedded = embedded_model();
   auto opened = settings_.model.empty() && !embedded.empty() ? classifier::from_bytes(embedded, options)
@@ -109,7 +110,8 @@ outcome<void> handler::load() {
 
 outcome<std::string> handler::classify(const image_request& request) {
   if (auto loaded = load(); !loaded) return loaded.error();
-  if (request.image.empty()) return failure{kind::missing_image, "image: found 0 bytes, expected a JPEG, PNG or BMP file"};
+  if (request.image.empty())
+    return failure{kind::missing_image, "image: found 0 bytes, expected a JPEG, PNG or BMP file"};
   if (!starts_as_an_image(request.image))
     return failure{kind::not_an_image, "image: found " + std::to_string(request.image.size()) +
                                            " bytes that are neither JPEG, PNG nor BMP"};
@@ -131,7 +133,9 @@ outcome<std::string> handler::classify(const image_request& request) {
 
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
-  const auto number = [&](const std::string& digits) { json.RawValue(digits.data(), digits.size(), rapidjson::kNumberType); };
+  const auto number = [&](const std::string& digits) {
+    json.RawValue(digits.data(), digits.size(), rapidjson::kNumberType);
+  };
   json.StartObject();
   json.Key("results");
   json.StartArray();

@@ -61,9 +61,9 @@ std::string http_date() {
   std::tm t{};
   ::gmtime_r(&now, &t);
   char text[64];
-  const int n = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT",
-                              days[static_cast<std::size_t>(t.tm_wday)], t.tm_mday,
-                              months[static_cast<std::size_t>(t.tm_mon)], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+  const int n = std::snprintf(
+      text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[static_cast<std::size_t>(t.tm_wday)], t.tm_mday,
+      months[static_cast<std::size_t>(t.tm_mon)], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
   return {text, static_cast<std::size_t>(n)};
 }
 
@@ -143,7 +143,8 @@ class http_server::session : public std::enable_shared_from_this<session> {
       return refuse({kind::unsupported_media_type, "Content-Encoding: found " + shown(coding) + ", expected none"});
     const auto transfer = view(fields[http::field::transfer_encoding]);
     if (!transfer.empty() && !equal_ignoring_case(transfer, "chunked"))
-      return refuse({kind::invalid_request, "Transfer-Encoding: found " + shown(transfer) + ", expected chunked or none"});
+      return refuse(
+          {kind::invalid_request, "Transfer-Encoding: found " + shown(transfer) + ", expected chunked or none"});
     if (!parser_->is_done() && equal_ignoring_case(view(fields[http::field::expect]), "100-continue")) {
       static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
       return asio::async_write(socket_, asio::buffer(go_on.data(), go_on.size()),
@@ -194,11 +195,11 @@ class http_server::session : public std::enable_shared_from_this<session> {
 
   void refuse(error_code ec) {
     if (ec == http::error::body_limit)
-      return refuse({kind::body_too_large, "body: larger than the limit of " +
-                                               std::to_string(server_.options.max_body) + " bytes"});
+      return refuse({kind::body_too_large,
+                     "body: larger than the limit of " + std::to_string(server_.options.max_body) + " bytes"});
     if (ec == http::error::header_limit)
-      return refuse({kind::headers_too_large, "headers: larger than the limit of " +
-                                                  std::to_string(max_header_bytes) + " bytes"});
+      return refuse({kind::headers_too_large,
+                     "headers: larger than the limit of " + std::to_string(max_header_bytes) + " bytes"});
     if (timed_out_)
       return refuse({kind::timeout, "the request did not arrive within " +
                                         std::to_string(server_.options.timeout_seconds) + " seconds"});
@@ -226,8 +227,10 @@ class http_server::session : public std::enable_shared_from_this<session> {
     head_.append("\r\nContent-Type: ").append(response.content_type);
     head_.append("\r\nContent-Length: ").append(std::to_string(response.body.size())).append("\r\n");
     head_ += response.headers;
-    if (!keep_alive_) head_ += "Connection: close\r\n";
-    else if (old_version_) head_ += "Connection: keep-alive\r\n";
+    if (!keep_alive_)
+      head_ += "Connection: close\r\n";
+    else if (old_version_)
+      head_ += "Connection: keep-alive\r\n";
     head_ += "\r\n";
     body_ = head ? std::string() : std::move(response.body);
     const std::array<asio::const_buffer, 2> both{asio::buffer(head_), asio::buffer(body_)};

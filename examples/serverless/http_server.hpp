@@ -14,9 +14,9 @@
 namespace serverless {
 
 struct http_request {
-  std::string_view method;  ///< "GET"
-  std::string_view path;    ///< without the query
-  std::string_view query;   ///< without the question mark
+  std::string_view method;                                        ///< "GET"
+  std::string_view path;                                          ///< without the query
+  std::string_view query;                                         ///< without the question mark
   std::function<std::string_view(std::string_view name)> header;  ///< a header's value, empty where there is none
   std::string body;
 };

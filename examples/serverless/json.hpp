@@ -109,8 +109,8 @@ class json_document {
       std::string reason = rapidjson::GetParseError_En(result.Code());
       if (result.Code() == rapidjson::kParseErrorTermination)
         reason = too_deep ? "nested more than 64 levels deep" : "more than 100000 values";
-      return failure{kind::invalid_json, std::string(what) + ": found no JSON at byte " +
-                                             std::to_string(result.Offset()) + ": " + reason};
+      return failure{kind::invalid_json,
+                     std::string(what) + ": found no JSON at byte " + std::to_string(result.Offset()) + ": " + reason};
     }
     if (!whole) return failure{kind::invalid_json, std::string(what) + ": found a NUL byte, expected JSON"};
     return parsed;

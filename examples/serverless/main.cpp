@@ -106,7 +106,8 @@ std::string read_environment(command_line& c) {
   c.options.quiet = !variable("MOBILENET_QUIET").empty();
   for (const numeric_option& option : numeric_options) {
     const char* name = option.variable;
-    if (option.flag == "--port" && !variable("FUNCTIONS_CUSTOMHANDLER_PORT").empty()) name = "FUNCTIONS_CUSTOMHANDLER_PORT";
+    if (option.flag == "--port" && !variable("FUNCTIONS_CUSTOMHANDLER_PORT").empty())
+      name = "FUNCTIONS_CUSTOMHANDLER_PORT";
     if (const auto text = variable(name); !text.empty())
       if (auto wrong = parse_number(option, name, text, c.options); !wrong.empty()) return wrong;
   }
@@ -117,25 +118,37 @@ std::string read_arguments(int argc, char** argv, command_line& c) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (!argument.starts_with("--")) {
-      if (c.parameters != nullptr) return "found the argument \"" + std::string(argument) + "\", expected no second one";
+      if (c.parameters != nullptr)
+        return "found the argument \"" + std::string(argument) + "\", expected no second one";
       c.parameters = argv[i];
       continue;
     }
     const std::size_t equals = argument.find('=');
     const std::string_view flag = argument.substr(0, equals);
-    if (flag == "--http") c.chosen = transport::http;
-    else if (flag == "--openwhisk") c.chosen = transport::openwhisk;
-    else if (flag == "--actionloop") c.chosen = transport::actionloop;
-    else if (flag == "--native") c.chosen = transport::native;
-    else if (flag == "--lambda") c.chosen = transport::lambda;
-    else if (flag == "--quiet") c.options.quiet = true;
+    if (flag == "--http")
+      c.chosen = transport::http;
+    else if (flag == "--openwhisk")
+      c.chosen = transport::openwhisk;
+    else if (flag == "--actionloop")
+      c.chosen = transport::actionloop;
+    else if (flag == "--native")
+      c.chosen = transport::native;
+    else if (flag == "--lambda")
+      c.chosen = transport::lambda;
+    else if (flag == "--quiet")
+      c.options.quiet = true;
     else {
       std::string_view value;
-      if (equals != argument.npos) value = argument.substr(equals + 1);
-      else if (i + 1 < argc) value = argv[++i];
-      else return std::string(flag) + ": found no value after it";
-      if (flag == "--model") c.options.model = value;
-      else if (flag == "--address") c.options.address = value;
+      if (equals != argument.npos)
+        value = argument.substr(equals + 1);
+      else if (i + 1 < argc)
+        value = argv[++i];
+      else
+        return std::string(flag) + ": found no value after it";
+      if (flag == "--model")
+        c.options.model = value;
+      else if (flag == "--address")
+        c.options.address = value;
       else {
         const numeric_option* known = nullptr;
         for (const numeric_option& option : numeric_options)

@@ -15,7 +15,7 @@ namespace serverless {
 /// The steps of a classification, in the words of the JavaScript action that this one replaces.
 enum class stage : unsigned char { decode_image, image_to_input, load_model, classify, main };
 inline constexpr std::array<std::string_view, 5> stage_names{"decodeImage", "imageToInput", "loadModel", "classify",
-                                                            "main"};
+                                                             "main"};
 
 class metrics {
  public:
@@ -42,10 +42,12 @@ class metrics {
     text += "mobilenet_requests_total " + std::to_string(requests_) + '\n';
     family("mobilenet_errors_total", "counter", "Failed requests of any path, by kind.");
     for (std::size_t i = 0; i < errors_.size(); ++i)
-      text += "mobilenet_errors_total{kind=\"" + std::string(kinds[i].name) + "\"} " + std::to_string(errors_[i]) + '\n';
+      text +=
+          "mobilenet_errors_total{kind=\"" + std::string(kinds[i].name) + "\"} " + std::to_string(errors_[i]) + '\n';
     family("mobilenet_stage_seconds", "histogram", "Time of each stage of a classification.");
     for (std::size_t i = 0; i < stages_.size(); ++i) append_histogram(text, stage_names[i], stages_[i]);
-    family("process_resident_memory_bytes", "gauge", "Resident memory size in bytes, pages shared with others included.");
+    family("process_resident_memory_bytes", "gauge",
+           "Resident memory size in bytes, pages shared with others included.");
     text += "process_resident_memory_bytes " + std::to_string(resident_bytes()) + '\n';
     return text;
   }

@@ -48,7 +48,8 @@ std::string_view part_header(std::string_view headers, std::string_view name) {
 outcome<image_request> image_of_form(std::string_view content_type, std::string_view body, const settings& s) {
   const std::string_view boundary = header_parameter(content_type, "boundary");
   if (boundary.empty() || boundary.size() > 70)
-    return failure{kind::invalid_request, "multipart/form-data: found no boundary of 1 to 70 characters in Content-Type"};
+    return failure{kind::invalid_request,
+                   "multipart/form-data: found no boundary of 1 to 70 characters in Content-Type"};
   const std::string delimiter = "\r\n--" + std::string(boundary);
   image_request request{.top = s.top};
   bool found = false;
@@ -123,7 +124,8 @@ outcome<std::span<std::byte>> decode_base64_field(std::span<char> text, std::str
     const std::size_t comma = all.find(',');
     const bool marked = comma != all.npos && all.substr(0, comma).ends_with(";base64");
     if (!marked)
-      return failure{kind::invalid_base64, std::string(what) + ": found a data: URL without \";base64,\", expected one with it"};
+      return failure{kind::invalid_base64,
+                     std::string(what) + ": found a data: URL without \";base64,\", expected one with it"};
     text = text.subspan(comma + 1);
   }
   auto bytes = decode_base64(text);
@@ -133,14 +135,14 @@ outcome<std::span<std::byte>> decode_base64_field(std::span<char> text, std::str
 
 outcome<image_request> image_of_parameters(json_value& parameters, const settings& s) {
   if (!parameters.IsObject())
-    return failure{kind::invalid_parameter, "found " + std::string(type_name(parameters)) +
-                                                ", expected an object with the field \"image\""};
+    return failure{kind::invalid_parameter,
+                   "found " + std::string(type_name(parameters)) + ", expected an object with the field \"image\""};
   image_request request{.top = s.top};
   if (const json_value* top = find(parameters, "top"); top != nullptr && !top->IsNull()) {
     const bool is_text = top->IsString();  // a web action's query parameters are all text
     if (!is_text && !top->IsNumber())
-      return failure{kind::invalid_parameter, "top: found " + std::string(type_name(*top)) +
-                                                  ", expected an integer from 1 to 1000"};
+      return failure{kind::invalid_parameter,
+                     "top: found " + std::string(type_name(*top)) + ", expected an integer from 1 to 1000"};
     auto parsed = parse_top(is_text ? std::string(text_of(*top)) : to_json(*top));
     if (!parsed) return parsed.error();
     request.top = *parsed;
@@ -149,8 +151,8 @@ outcome<image_request> image_of_parameters(json_value& parameters, const setting
   if (image == nullptr || image->IsNull())
     return failure{kind::missing_image, "image: found no such field, expected base64 of a JPEG, PNG or BMP file"};
   if (!image->IsString())
-    return failure{kind::invalid_parameter, "image: found " + std::string(type_name(*image)) +
-                                                ", expected a string with base64"};
+    return failure{kind::invalid_parameter,
+                   "image: found " + std::string(type_name(*image)) + ", expected a string with base64"};
   auto bytes = decode_base64_field(writable_text(*image), "image");
   if (!bytes) return bytes.error();
   image->SetNull();  // its text is no text any more

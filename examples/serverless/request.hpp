@@ -18,7 +18,7 @@ namespace serverless {
 /// An image together with the memory it lies in.
 struct held_request {
   image_request request{};
-  std::optional<json_document> json{};  ///< where the image was a field; it has been rewritten in place
+  std::optional<json_document> json{};   ///< where the image was a field; it has been rewritten in place
   std::unique_ptr<std::string> bytes{};  ///< where it was the body or a part of it; keeps its address when moved
 };
 

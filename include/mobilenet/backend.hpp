@@ -50,35 +50,39 @@ template <class Layer, class Params, class Context>
 concept prepared_layer = std::movable<Layer> && requires(Context& context, Layer& layer, const Params& params,
                                                          const packed_weights& weights, const float* in, float* out) {
   { Layer::prepare(context, params, weights) } -> std::same_as<result<Layer>>;
-  { layer.run(context, in, out) } noexcept -> std::same_as<void>;
+  { layer.run(context, in, out) }
+  noexcept->std::same_as<void>;
 };
 
 /// The back end computes runs of layers in one go.
 template <class B>
 concept has_fused = requires(typename B::context& context, std::span<const packed_layer> chain) {
-  { B::fused::length(chain) } noexcept -> std::same_as<std::size_t>;
+  { B::fused::length(chain) }
+  noexcept->std::same_as<std::size_t>;
   { B::fused::prepare(context, chain) } -> std::same_as<result<typename B::fused>>;
 };
 
 /// The back end's layout between layers is not NHWC.
 template <class B>
 concept has_own_layout = requires(const shape& s, const float* in, float* out) {
-  { B::from_nhwc(s, in, out) } noexcept -> std::same_as<void>;
+  { B::from_nhwc(s, in, out) }
+  noexcept->std::same_as<void>;
 };
 
 template <class B>
-concept backend =
-    requires(const run_options& options, const shape& s, const float* in, float* out) {
-      { B::name } -> std::convertible_to<std::string_view>;
-      { B::context::create(options) } -> std::same_as<result<typename B::context>>;
-      { B::activation_elements(s) } -> std::same_as<std::size_t>;
-      { B::to_nhwc(s, in, out) } noexcept -> std::same_as<void>;
-    } && prepared_layer<typename B::conv2d, layers::conv2d, typename B::context> &&
-    prepared_layer<typename B::depthwise_conv2d, layers::depthwise_conv2d, typename B::context> &&
-    prepared_layer<typename B::pointwise_conv2d, layers::pointwise_conv2d, typename B::context> &&
-    prepared_layer<typename B::global_average_pool, layers::global_average_pool, typename B::context> &&
-    prepared_layer<typename B::dense, layers::dense, typename B::context> &&
-    prepared_layer<typename B::softmax, layers::softmax, typename B::context>;
+concept backend = requires(const run_options& options, const shape& s, const float* in, float* out) {
+  { B::name } -> std::convertible_to<std::string_view>;
+  { B::context::create(options) } -> std::same_as<result<typename B::context>>;
+  { B::activation_elements(s) } -> std::same_as<std::size_t>;
+  { B::to_nhwc(s, in, out) }
+  noexcept->std::same_as<void>;
+}
+&&prepared_layer<typename B::conv2d, layers::conv2d, typename B::context>&&
+    prepared_layer<typename B::depthwise_conv2d, layers::depthwise_conv2d, typename B::context>&&
+        prepared_layer<typename B::pointwise_conv2d, layers::pointwise_conv2d, typename B::context>&&
+            prepared_layer<typename B::global_average_pool, layers::global_average_pool, typename B::context>&&
+                prepared_layer<typename B::dense, layers::dense, typename B::context>&&
+                    prepared_layer<typename B::softmax, layers::softmax, typename B::context>;
 // clang-format on
 
 MOBILENET_NAMESPACE_END

@@ -51,8 +51,8 @@ class classifier {
   /// errors   invalid_argument (image); unsupported: the model ends in features and has no classes
   result<std::vector<prediction>> classify(const image_view& image, std::size_t k = 3) {
     if (model_.output() != output_kind::classes)
-      return error{errc::unsupported, "the model has no classes: it ends in " + to_string(model_.output_shape()) +
-                                          " features"};
+      return error{errc::unsupported,
+                   "the model has no classes: it ends in " + to_string(model_.output_shape()) + " features"};
     auto output = run(image);
     if (!output) return std::move(output).error();
     return top_k(model_, *output, k);

@@ -63,7 +63,10 @@ inline result<void> check_bmp(const file_bytes& file, std::uint64_t width, std::
 }
 
 /// "Adobe", version 100, transform 0: four components are CMYK.
-inline constexpr std::string_view adobe_segment{"\xff\xee\x00\x0e" "Adobe\0\x64\0\0\0\0\0", 16};
+inline constexpr std::string_view adobe_segment{
+    "\xff\xee\x00\x0e"
+    "Adobe\0\x64\0\0\0\0\0",
+    16};
 
 /// A copy of a JPEG with that segment in front of all others; by malloc, null without memory.
 inline std::byte* with_adobe_segment(std::span<const std::byte> jpeg) noexcept {
@@ -89,7 +92,8 @@ inline image_size read_image_size(const file_bytes& file, std::span<const std::b
   int height = 0;
   int channels = 0;
   const auto* data = reinterpret_cast<const stb::stbi_uc*>(bytes.data());
-  if (stb::mobilenet_stbi_info_from_memory(data, static_cast<int>(bytes.size()), &width, &height, &channels) == 0) return {};
+  if (stb::mobilenet_stbi_info_from_memory(data, static_cast<int>(bytes.size()), &width, &height, &channels) == 0)
+    return {};
   const auto rows = static_cast<std::uint32_t>(height);
   return {static_cast<std::uint32_t>(width), height < 0 ? 0u - rows : rows};  // a BMP from the top down has -height
 }
@@ -123,11 +127,11 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
   }
   if (auto supported = detail::check_supported(file, format, jpeg); !supported) return std::move(supported).error();
   const auto [width, height] = detail::read_image_size(file, bytes);
-  if (width == 0 || height == 0)
-    return detail::damaged_image("the header of the " + std::string(to_string(format)));
+  if (width == 0 || height == 0) return detail::damaged_image("the header of the " + std::string(to_string(format)));
   if (std::uint64_t{width} * height > options.max_pixels)
     return error{errc::image_too_large, "image: " + std::to_string(width) + "x" + std::to_string(height) +
-                                            " pixels, expected at most " + std::to_string(options.max_pixels) + " in all"};
+                                            " pixels, expected at most " + std::to_string(options.max_pixels) +
+                                            " in all"};
   if (format != image_format::jpeg) {
     auto whole = format == image_format::bmp ? detail::check_bmp(file, width, height) : detail::check_png(file);
     if (!whole) return std::move(whole).error();
@@ -149,9 +153,9 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
   int found_width = 0;
   int found_height = 0;
   int channels = 0;
-  stb::stbi_uc* pixels = stb::mobilenet_stbi_load_from_memory(reinterpret_cast<const stb::stbi_uc*>(bytes.data()),
-                                                    static_cast<int>(bytes.size()), &found_width, &found_height,
-                                                    &channels, rgb);
+  stb::stbi_uc* pixels =
+      stb::mobilenet_stbi_load_from_memory(reinterpret_cast<const stb::stbi_uc*>(bytes.data()),
+                                           static_cast<int>(bytes.size()), &found_width, &found_height, &channels, rgb);
   if (pixels == nullptr) {
     if (detail::stb_growth_limit == 0) return detail::damaged_image("it inflates to more than its pixels can hold");
     const char* reason = stb::mobilenet_stbi_failure_reason();

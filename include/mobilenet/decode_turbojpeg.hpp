@@ -66,7 +66,8 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
   const auto rows = static_cast<std::uint32_t>(height);
   if (std::uint64_t{columns} * rows > options.max_pixels)
     return error{errc::image_too_large, "image: " + std::to_string(width) + "x" + std::to_string(height) +
-                                            " pixels, expected at most " + std::to_string(options.max_pixels) + " in all"};
+                                            " pixels, expected at most " + std::to_string(options.max_pixels) +
+                                            " in all"};
   auto decoded = image::create(columns, rows);
   if (!decoded) return decoded;
 
@@ -75,7 +76,8 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
   std::unique_ptr<std::uint8_t, void (*)(void*)> cmyk(nullptr, std::free);
   if (four) {
     cmyk.reset(static_cast<std::uint8_t*>(std::malloc(pixels * 4)));
-    if (cmyk == nullptr) return error{errc::out_of_memory, "image: no memory for " + std::to_string(pixels) + " pixels of CMYK"};
+    if (cmyk == nullptr)
+      return error{errc::out_of_memory, "image: no memory for " + std::to_string(pixels) + " pixels of CMYK"};
   }
   if (tjDecompress2(decoder.get(), data, length, four ? cmyk.get() : decoded->data(), width, 0, height,
                     four ? TJPF_CMYK : TJPF_RGB, 0) != 0) {

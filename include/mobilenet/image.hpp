@@ -52,8 +52,8 @@ inline result<void> validate(const image_view& view) {
     return error{errc::invalid_argument, "image: found " + size + " pixels, expected at least 1x1"};
   if (view.data == nullptr) return error{errc::invalid_argument, "image: data is null, expected " + size + " pixels"};
   if (bytes_per_pixel(view.format) == 0)
-    return error{errc::invalid_argument, "image: pixel format is " +
-                                             std::to_string(static_cast<unsigned>(view.format)) + ", expected 0 to 4"};
+    return error{errc::invalid_argument,
+                 "image: pixel format is " + std::to_string(static_cast<unsigned>(view.format)) + ", expected 0 to 4"};
   const std::size_t row = std::size_t{view.width} * bytes_per_pixel(view.format);
   if (view.stride < row)
     return error{errc::invalid_argument, "image: stride is " + std::to_string(view.stride) +

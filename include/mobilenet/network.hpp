@@ -22,15 +22,15 @@ namespace detail {
 
 template <class B, class LayoutChange>
 struct network_step_of {
-  using type = std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d,
-                            typename B::pointwise_conv2d, typename B::global_average_pool, typename B::dense,
-                            typename B::softmax>;
+  using type =
+      std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d, typename B::pointwise_conv2d,
+                   typename B::global_average_pool, typename B::dense, typename B::softmax>;
 };
 template <has_fused B, class LayoutChange>
 struct network_step_of<B, LayoutChange> {
-  using type = std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d,
-                            typename B::pointwise_conv2d, typename B::fused,
-                            typename B::global_average_pool, typename B::dense, typename B::softmax>;
+  using type =
+      std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d, typename B::pointwise_conv2d,
+                   typename B::fused, typename B::global_average_pool, typename B::dense, typename B::softmax>;
 };
 template <class B, class LayoutChange>
 using network_step = typename network_step_of<B, LayoutChange>::type;
@@ -109,8 +109,7 @@ class network {
     shape dimensions;
     bool to_nhwc;
     void run(typename B::context&, const float* in, float* out) const noexcept {
-      if constexpr (has_own_layout<B>)
-        to_nhwc ? B::to_nhwc(dimensions, in, out) : B::from_nhwc(dimensions, in, out);
+      if constexpr (has_own_layout<B>) to_nhwc ? B::to_nhwc(dimensions, in, out) : B::from_nhwc(dimensions, in, out);
     }
   };
   using step = detail::network_step<B, layout_change>;

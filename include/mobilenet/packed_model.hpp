@@ -57,10 +57,10 @@ struct header {
   std::array<std::uint8_t, 8> magic;
   std::uint32_t byte_order_mark;
   std::uint32_t version;
-  std::uint64_t file_length;     ///< bytes, the spare ones included
+  std::uint64_t file_length;  ///< bytes, the spare ones included
   std::uint32_t section_count;
-  std::uint32_t checksum;        ///< CRC-32C of header and section table, this field taken as 0
-  std::uint8_t reserved[32];     ///< 0
+  std::uint32_t checksum;     ///< CRC-32C of header and section table, this field taken as 0
+  std::uint8_t reserved[32];  ///< 0
 };
 static_assert(sizeof(header) == 64);
 
@@ -103,26 +103,26 @@ enum class layer_kind : std::uint32_t {
 /// One layer. Fields that a kind has no use for are 0 (clamp: -inf, inf).
 struct layer {
   layer_kind kind;
-  std::uint32_t weight_type;             ///< 0 float32, 1 float16; biases are always float32
-  std::uint32_t in[3];                   ///< height, width, channels
+  std::uint32_t weight_type;  ///< 0 float32, 1 float16; biases are always float32
+  std::uint32_t in[3];        ///< height, width, channels
   std::uint32_t out[3];
-  std::uint32_t kernel[2];               ///< height, width
+  std::uint32_t kernel[2];  ///< height, width
   std::uint32_t stride;
-  std::uint32_t pad[4];                  ///< top, left, bottom, right
-  float clamp[2];                        ///< low, high
-  std::uint32_t name_offset;             ///< into layer_names: names separated by '\n', in order of computation
+  std::uint32_t pad[4];       ///< top, left, bottom, right
+  float clamp[2];             ///< low, high
+  std::uint32_t name_offset;  ///< into layer_names: names separated by '\n', in order of computation
   std::uint32_t name_length;
-  std::uint32_t folded_names;            ///< so many of the first names have no activation of their own any more
-  std::uint64_t kernel_offset;           ///< into weights
-  std::uint64_t kernel_length;           ///< bytes
-  std::uint64_t bias_offset;             ///< into weights
-  std::uint64_t bias_length;             ///< bytes
-  std::uint64_t reserved[2];             ///< 0
+  std::uint32_t folded_names;   ///< so many of the first names have no activation of their own any more
+  std::uint64_t kernel_offset;  ///< into weights
+  std::uint64_t kernel_length;  ///< bytes
+  std::uint64_t bias_offset;    ///< into weights
+  std::uint64_t bias_length;    ///< bytes
+  std::uint64_t reserved[2];    ///< 0
 };
 static_assert(sizeof(layer) == 128);
 
 struct preprocessing {
-  std::uint32_t formula;       ///< mobilenet::preprocessing::formula
+  std::uint32_t formula;  ///< mobilenet::preprocessing::formula
   float a;
   float b;
   std::uint32_t output;        ///< mobilenet::output_kind
@@ -148,15 +148,14 @@ enum class weight_type : std::uint32_t { float32 = 0, float16 = 1 };
 
 /// A layer's weights where they lie in the packed model. Non-owning.
 struct packed_weights {
-  const void* kernel = nullptr;     ///< panels, see layers/*.hpp; null for layers without weights
+  const void* kernel = nullptr;  ///< panels, see layers/*.hpp; null for layers without weights
   weight_type type = weight_type::float32;
-  const float* bias = nullptr;      ///< [16 * panels], zero padded
+  const float* bias = nullptr;  ///< [16 * panels], zero padded
 };
 
 namespace layers {
 /// What any layer of the chain is.
-using description =
-    std::variant<conv2d, depthwise_conv2d, pointwise_conv2d, global_average_pool, dense, softmax>;
+using description = std::variant<conv2d, depthwise_conv2d, pointwise_conv2d, global_average_pool, dense, softmax>;
 
 inline shape input_shape(const description& d) {
   return std::visit([](const auto& layer) { return layer.in; }, d);
@@ -286,7 +285,9 @@ class packed_model {
 
   std::span<const packed_layer> layers() const noexcept { return layers_; }
   shape input_shape() const noexcept { return layers_.empty() ? shape{} : layers::input_shape(layers_.front().params); }
-  shape output_shape() const noexcept { return layers_.empty() ? shape{} : layers::output_shape(layers_.back().params); }
+  shape output_shape() const noexcept {
+    return layers_.empty() ? shape{} : layers::output_shape(layers_.back().params);
+  }
   const mobilenet::preprocessing& preprocessing() const noexcept { return preprocessing_; }
   output_kind output() const noexcept { return output_; }
 
@@ -367,11 +368,13 @@ class packed_model {
                                                   std::to_string(format::version) +
                                                   ": convert the model again with this library's converter"};
     if (head.file_length != bytes_.size())
-      return corrupt("file length", bytes_.size(), std::to_string(head.file_length) + " as the header says (truncated?)");
+      return corrupt("file length", bytes_.size(),
+                     std::to_string(head.file_length) + " as the header says (truncated?)");
     if (head.section_count != format::section_kinds)
       return corrupt("header.section_count", head.section_count, std::to_string(format::section_kinds));
     const std::size_t table_end = sizeof(format::header) + format::section_kinds * sizeof(format::section);
-    if (bytes_.size() < table_end + format::spare_bytes) return corrupt("file length", bytes_.size(), "a section table");
+    if (bytes_.size() < table_end + format::spare_bytes)
+      return corrupt("file length", bytes_.size(), "a section table");
     const std::uint32_t expected = head.checksum;
     head.checksum = 0;
     const auto table = bytes_.subspan(sizeof head, table_end - sizeof head);
@@ -404,7 +407,8 @@ class packed_model {
       return corrupt("section network length", records.size(), "1 to 4096 records of 128 bytes");
     layers_.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
-      auto parsed = read_layer(read<format::layer>(records, i * sizeof(format::layer)), "layer[" + std::to_string(i) + "]");
+      auto parsed =
+          read_layer(read<format::layer>(records, i * sizeof(format::layer)), "layer[" + std::to_string(i) + "]");
       if (!parsed) return std::move(parsed).error();
       if (i > 0) {
         const shape before = layers::output_shape(layers_.back().params);
@@ -439,8 +443,8 @@ class packed_model {
     if (windowed && (r.kernel[0] == 0 || r.kernel[1] == 0 || r.stride == 0))
       return corrupt(field + ": kernel or stride is 0");
     // Padding as large as the kernel would make outputs that see no input at all; no kernel expects that.
-    if (windowed && (pad.top >= r.kernel[0] || pad.bottom >= r.kernel[0] || pad.left >= r.kernel[1] ||
-                     pad.right >= r.kernel[1]))
+    if (windowed &&
+        (pad.top >= r.kernel[0] || pad.bottom >= r.kernel[0] || pad.left >= r.kernel[1] || pad.right >= r.kernel[1]))
       return corrupt(field + ".pad: expected less than the kernel's size");
     switch (r.kind) {
       case format::layer_kind::conv2d:
@@ -480,8 +484,8 @@ class packed_model {
     if (r.kind != format::layer_kind::global_average_pool && r.kind != format::layer_kind::softmax) {
       const auto weights_length = section_bytes(format::section_kind::weights).size();
       bias_elements = std::uint64_t{layers::panels(r.out[2])} * layers::panel_width;
-      const std::uint64_t per_channel = std::uint64_t{r.in[2]} * (r.kernel[0] == 0 ? 1 : r.kernel[0]) *
-                                        (r.kernel[1] == 0 ? 1 : r.kernel[1]);
+      const std::uint64_t per_channel =
+          std::uint64_t{r.in[2]} * (r.kernel[0] == 0 ? 1 : r.kernel[0]) * (r.kernel[1] == 0 ? 1 : r.kernel[1]);
       if (r.kind != format::layer_kind::depthwise_conv2d && per_channel > weights_length / bias_elements + 1)
         return corrupt(field + ": its kernel is larger than section weights");
       elements = std::visit([](const auto& layer) { return layer.packed_kernel_elements(); }, parsed.params);
@@ -498,7 +502,8 @@ class packed_model {
   result<const void*> read_array(std::uint64_t offset, std::uint64_t length, std::uint64_t expected,
                                  const std::string& field) const {
     const auto weights = section_bytes(format::section_kind::weights);
-    if (length != expected) return corrupt(field + "_length", length, std::to_string(expected) + " bytes for its shape");
+    if (length != expected)
+      return corrupt(field + "_length", length, std::to_string(expected) + " bytes for its shape");
     if (expected == 0) return static_cast<const void*>(nullptr);
     if (offset % format::alignment != 0) return corrupt(field + "_offset", offset, "a multiple of 64");
     if (offset > weights.size() || length > weights.size() - offset)
@@ -539,7 +544,8 @@ class packed_model {
     const auto count = read<std::uint32_t>(bytes, 0);
     if (count != class_count()) return corrupt("labels.count", count, std::to_string(class_count()) + " classes");
     const std::uint64_t table = sizeof(std::uint32_t) * (std::uint64_t{count} + 2);
-    if (bytes.size() < table) return corrupt("section labels length", bytes.size(), "at least " + std::to_string(table));
+    if (bytes.size() < table)
+      return corrupt("section labels length", bytes.size(), "at least " + std::to_string(table));
     std::uint64_t previous = table;
     for (std::uint32_t i = 0; i <= count; ++i) {
       const auto offset = read<std::uint32_t>(bytes, sizeof(std::uint32_t) * (std::size_t{i} + 1));

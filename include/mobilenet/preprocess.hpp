@@ -61,9 +61,9 @@ struct resize_tap {
   double fraction;
 };
 
-inline void resize_row(const std::uint8_t* top, const std::uint8_t* bottom, double row_fraction,
-                       const resize_tap* taps, std::size_t columns, const std::array<std::uint32_t, 3>& channel,
-                       const float* scaled, float* out) noexcept {
+inline void resize_row(const std::uint8_t* top, const std::uint8_t* bottom, double row_fraction, const resize_tap* taps,
+                       std::size_t columns, const std::array<std::uint32_t, 3>& channel, const float* scaled,
+                       float* out) noexcept {
 #if defined(__clang__)
 #pragma clang fp contract(off)
 #endif

@@ -63,7 +63,7 @@ class tensor {
     const std::size_t area = std::size_t{dimensions.height} * dimensions.width;
     const bool fits = area == 0 || dimensions.channels <= most / area;
     const std::size_t bytes = fits ? dimensions.elements() * sizeof(float) : 0;
-    void* memory = fits ? ::operator new(bytes + spare_bytes, std::align_val_t{alignment}, std::nothrow) : nullptr;
+    void* memory = fits ? ::operator new (bytes + spare_bytes, std::align_val_t{alignment}, std::nothrow) : nullptr;
     if (memory == nullptr) return error{errc::out_of_memory, "tensor " + to_string(dimensions) + ": no memory for it"};
     std::memset(static_cast<char*>(memory) + bytes, 0, spare_bytes);
     tensor t;
@@ -80,7 +80,7 @@ class tensor {
 
  private:
   struct deleter {
-    void operator()(float* p) const noexcept { ::operator delete(p, std::align_val_t{alignment}); }
+    void operator()(float* p) const noexcept { ::operator delete (p, std::align_val_t{alignment}); }
   };
   std::unique_ptr<float, deleter> data_;
   shape dimensions_;

@@ -8,7 +8,8 @@
 
 struct careless : mobilenet::reference {
   struct dense : mobilenet::reference::dense {
-    static mobilenet::result<dense> prepare(context&, const mobilenet::layers::dense&, const mobilenet::packed_weights&);
+    static mobilenet::result<dense> prepare(context&, const mobilenet::layers::dense&,
+                                            const mobilenet::packed_weights&);
     void run(context&, const float* in, float* out);  // not noexcept
   };
 };

@@ -13,7 +13,9 @@ namespace support {
 
 using byte_vector = std::vector<std::uint8_t>;
 
-inline void append(byte_vector& out, std::span<const std::uint8_t> more) { out.insert(out.end(), more.begin(), more.end()); }
+inline void append(byte_vector& out, std::span<const std::uint8_t> more) {
+  out.insert(out.end(), more.begin(), more.end());
+}
 inline void append_be32(byte_vector& out, std::uint32_t v) {
   for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::uint8_t>(v >> shift));
 }

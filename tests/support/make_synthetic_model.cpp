@@ -21,7 +21,8 @@ int main(int argc, char** argv) {
   app.add_option("--blocks", options.blocks, "depthwise-separable blocks")->capture_default_str();
   app.add_option("--seed", options.seed, "of the random weights")->capture_default_str();
   app.add_option("--shard-bytes", options.shard_bytes, "length of a shard at most")
-      ->capture_default_str()->check(CLI::PositiveNumber);
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_flag("!--bias", options.batch_norm, "biases instead of batch normalisation");
   app.add_flag("--zero-padding", options.zero_padding, "stride 2 as ZeroPadding2D and valid");
   app.add_flag("--relu-layer", options.relu_layer, "ReLU layers instead of Activation relu6");

@@ -40,8 +40,8 @@ inline tools::model_source mobilenet_v1(double alpha, std::uint32_t resolution, 
 
   const layers::conv2d first{current, scaled(32), 3, 3, 2, layers::same_padding(current, 3, 3, 2), layers::relu6};
   add(first, 27, 27 * first.out_channels, first.out_channels, names("conv1"), 2);
-  constexpr std::pair<std::uint32_t, std::uint32_t> blocks[] = {{64, 1},  {128, 2}, {128, 1}, {256, 2}, {256, 1},
-                                                                {512, 2}, {512, 1}, {512, 1}, {512, 1}, {512, 1},
+  constexpr std::pair<std::uint32_t, std::uint32_t> blocks[] = {{64, 1},  {128, 2},  {128, 1}, {256, 2}, {256, 1},
+                                                                {512, 2}, {512, 1},  {512, 1}, {512, 1}, {512, 1},
                                                                 {512, 1}, {1024, 2}, {1024, 1}};
   int block = 0;
   for (const auto& [channels, stride] : blocks) {

@@ -36,14 +36,26 @@ inline std::vector<std::pair<std::string, synthetic_model>> model_variations() {
   };
   add_keras("keras_functional", [](keras&) {});
   add_keras("keras_even_size", [](keras& o) { o.resolution = 32; });
-  add_keras("keras_all_blocks", [](keras& o) { o.blocks = 13; o.alpha = 0.1; });
+  add_keras("keras_all_blocks", [](keras& o) {
+    o.blocks = 13;
+    o.alpha = 0.1;
+  });
   add_keras("keras_sequential", [](keras& o) { o.written_as = keras::topology::sequential; });
   add_keras("keras_nested", [](keras& o) { o.written_as = keras::topology::nested; });
   add_keras("keras_without_model_config", [](keras& o) { o.model_config = false; });
-  add_keras("keras_biases_and_relu_layers", [](keras& o) { o.batch_norm = false; o.relu_layer = true; });
+  add_keras("keras_biases_and_relu_layers", [](keras& o) {
+    o.batch_norm = false;
+    o.relu_layer = true;
+  });
   add_keras("keras_zero_padding", [](keras& o) { o.zero_padding = true; });
-  add_keras("keras_zero_padding_even_size", [](keras& o) { o.zero_padding = true; o.resolution = 32; });
-  add_keras("keras_many_groups_and_shards", [](keras& o) { o.group_per_layer = true; o.shard_bytes = 1000; });
+  add_keras("keras_zero_padding_even_size", [](keras& o) {
+    o.zero_padding = true;
+    o.resolution = 32;
+  });
+  add_keras("keras_many_groups_and_shards", [](keras& o) {
+    o.group_per_layer = true;
+    o.shard_bytes = 1000;
+  });
   add_keras("keras_dense_and_softmax_layer", [](keras& o) { o.ends_with = keras::head::dense; });
   add_keras("keras_dense_with_softmax", [](keras& o) { o.ends_with = keras::head::dense_with_softmax; });
   add_keras("keras_two_dense", [](keras& o) { o.ends_with = keras::head::two_dense; });
@@ -51,19 +63,29 @@ inline std::vector<std::pair<std::string, synthetic_model>> model_variations() {
   add_keras("keras_sigmoid", [](keras& o) { o.ends_with = keras::head::sigmoid; });
   add_keras("keras_scores", [](keras& o) { o.ends_with = keras::head::scores; });
   add_keras("keras_pooling", [](keras& o) { o.ends_with = keras::head::pooling; });
-  add_keras("keras_truncated", [](keras& o) { o.ends_with = keras::head::none; o.blocks = 3; });
+  add_keras("keras_truncated", [](keras& o) {
+    o.ends_with = keras::head::none;
+    o.blocks = 3;
+  });
   add_graph("graph_fused", [](graph&) {});
   add_graph("graph_bias_add", [](graph& o) { o.written_as = graph::form::bias_add; });
   add_graph("graph_batch_norm", [](graph& o) { o.written_as = graph::form::batch_norm; });
   add_graph("graph_multiply_add", [](graph& o) { o.written_as = graph::form::multiply_add; });
   add_graph("graph_min_max", [](graph& o) { o.written_as = graph::form::min_max; });
   add_graph("graph_explicit_padding", [](graph& o) { o.pads = graph::padding::explicit_attribute; });
-  add_graph("graph_pad", [](graph& o) { o.pads = graph::padding::pad; o.resolution = 32; o.written_as = graph::form::bias_add; });
+  add_graph("graph_pad", [](graph& o) {
+    o.pads = graph::padding::pad;
+    o.resolution = 32;
+    o.written_as = graph::form::bias_add;
+  });
   add_graph("graph_average_pool", [](graph& o) { o.ends_with = graph::head::average_pool_reshape; });
   add_graph("graph_matrix", [](graph& o) { o.ends_with = graph::head::matrix; });
   add_graph("graph_scores", [](graph& o) { o.softmax = false; });
   add_graph("graph_identities_and_signature", [](graph& o) { o.identities = o.signature = o.reverse_nodes = true; });
-  add_graph("graph_scales_input", [](graph& o) { o.scales_input = true; o.softmax = false; });
+  add_graph("graph_scales_input", [](graph& o) {
+    o.scales_input = true;
+    o.softmax = false;
+  });
   return all;
 }
 

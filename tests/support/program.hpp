@@ -71,7 +71,8 @@ inline finished_program run_program(const std::vector<std::string>& command, con
     };
     become(0, folder / "in", O_RDONLY);
     become(1, out, O_WRONLY | O_CREAT | O_TRUNC);
-    become(2, terminal_name.empty() ? err : terminal_name, terminal_name.empty() ? O_WRONLY | O_CREAT | O_TRUNC : O_RDWR);
+    become(2, terminal_name.empty() ? err : terminal_name,
+           terminal_name.empty() ? O_WRONLY | O_CREAT | O_TRUNC : O_RDWR);
     ::setenv("TERM", "xterm", 1);
     ::execv(arguments.front(), arguments.data());
     ::_exit(127);

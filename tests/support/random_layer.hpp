@@ -32,13 +32,14 @@ class layer_weights {
   /// elements   numbers per output channel: k_h * k_w * c_in, or k_h * k_w for a depthwise layer
   static layer_weights random(std::size_t elements, std::uint32_t channels, random_floats& values) {
     const float reach = 1.5f / std::sqrt(static_cast<float>(elements));
-    return fill(elements, channels, [&](std::size_t, std::size_t) { return values(-reach, reach); },
-                [&] { return values(-0.5f, 0.5f); });
+    return fill(
+        elements, channels, [&](std::size_t, std::size_t) { return values(-reach, reach); },
+        [&] { return values(-0.5f, 0.5f); });
   }
   /// A 1x1 convolution that copies its input.
   static layer_weights identity(std::uint32_t channels) {
-    return fill(channels, channels, [](std::size_t e, std::size_t o) { return e == o ? 1.0f : 0.0f; },
-                [] { return 0.0f; });
+    return fill(
+        channels, channels, [](std::size_t e, std::size_t o) { return e == o ? 1.0f : 0.0f; }, [] { return 0.0f; });
   }
   packed_weights view() const { return {kernel_.data(), weight_type::float32, bias_.data()}; }
 

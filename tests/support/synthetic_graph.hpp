@@ -17,11 +17,11 @@ namespace mobilenet::test {
 
 struct synthetic_graph_options {
   enum class form {
-    fused,          ///< _FusedConv2D and FusedDepthwiseConv2dNative with BiasAdd and Relu6
-    bias_add,       ///< Conv2D, BiasAdd, Relu6
-    batch_norm,     ///< Conv2D, FusedBatchNormV3, Relu6
-    multiply_add,   ///< Conv2D, Mul, Add, Relu6
-    min_max,        ///< Conv2D, BiasAdd, Relu, Minimum 6
+    fused,         ///< _FusedConv2D and FusedDepthwiseConv2dNative with BiasAdd and Relu6
+    bias_add,      ///< Conv2D, BiasAdd, Relu6
+    batch_norm,    ///< Conv2D, FusedBatchNormV3, Relu6
+    multiply_add,  ///< Conv2D, Mul, Add, Relu6
+    min_max,       ///< Conv2D, BiasAdd, Relu, Minimum 6
   };
   enum class padding { same, explicit_attribute, pad };  ///< how a window of stride 2 is padded
   enum class head { mean_convolution, average_pool_reshape, matrix };
@@ -35,10 +35,10 @@ struct synthetic_graph_options {
   padding pads = padding::same;
   head ends_with = head::mean_convolution;
   bool softmax = true;
-  bool scales_input = false;     ///< x * 2 - 1 in front, as TF Hub's modules have it
+  bool scales_input = false;  ///< x * 2 - 1 in front, as TF Hub's modules have it
   bool signature = false;
-  bool reverse_nodes = false;    ///< the array of nodes runs from the output to the input
-  bool identities = false;       ///< constants and the output go through Identity nodes
+  bool reverse_nodes = false;  ///< the array of nodes runs from the output to the input
+  bool identities = false;     ///< constants and the output go through Identity nodes
 };
 
 class synthetic_graph_writer {
@@ -50,7 +50,8 @@ class synthetic_graph_writer {
 
   synthetic_model make() {
     const std::string size = std::to_string(options_.resolution);
-    const std::string dimensions = R"({"dim":[{"size":"-1"},{"size":")" + size + R"("},{"size":")" + size + R"("},{"size":"3"}]})";
+    const std::string dimensions =
+        R"({"dim":[{"size":"-1"},{"size":")" + size + R"("},{"size":")" + size + R"("},{"size":"3"}]})";
     add_node("Placeholder", "images", {}, R"("dtype":{"type":"DT_FLOAT"},"shape":{"shape":)" + dimensions + "}");
     if (options_.scales_input) {
       add_node("Mul", "hub_input/Mul", {last_, number("hub_input/Mul/y", 2.0f)}, "");
@@ -76,11 +77,13 @@ class synthetic_graph_writer {
     if (options_.reverse_nodes) std::reverse(nodes_.begin(), nodes_.end());
     for (const std::string& node : nodes_) nodes += (nodes.empty() ? "" : ",") + node;
     const std::string signature =
-        !options_.signature ? ""
-                            : R"("signature":{"inputs":{"images":{"name":"images:0","dtype":"DT_FLOAT","tensorShape":)" +
-                                  dimensions + R"(}},"outputs":{"out":{"name":")" + last_ + R"(:0","dtype":"DT_FLOAT"}}},)";
+        !options_.signature
+            ? ""
+            : R"("signature":{"inputs":{"images":{"name":"images:0","dtype":"DT_FLOAT","tensorShape":)" + dimensions +
+                  R"(}},"outputs":{"out":{"name":")" + last_ + R"(:0","dtype":"DT_FLOAT"}}},)";
     made.json = R"({"format":"graph-model","generatedBy":"synthetic","convertedBy":null,)" + signature +
-                R"("modelTopology":{"node":[)" + nodes + R"(],"library":{},"versions":{}},"weightsManifest":)" + manifest + "}";
+                R"("modelTopology":{"node":[)" + nodes + R"(],"library":{},"versions":{}},"weightsManifest":)" +
+                manifest + "}";
     return made;
   }
 
@@ -93,14 +96,16 @@ class synthetic_graph_writer {
                 const std::string& attributes) {
     std::string list;
     for (const std::string& input : inputs) list += (list.empty() ? "\"" : ",\"") + input + "\"";
-    nodes_.push_back(R"({"name":")" + name + R"(","op":")" + op + R"(","input":[)" + list + R"(],"attr":{)" + attributes + "}}");
+    nodes_.push_back(R"({"name":")" + name + R"(","op":")" + op + R"(","input":[)" + list + R"(],"attr":{)" +
+                     attributes + "}}");
     last_ = name;
   }
   // A Const node does not become the last one: it is beside the chain.
   std::string add_constant_node(const std::string& name, const char* type) {
     const std::string before = last_;
-    add_node("Const", name, {}, std::string(R"("dtype":{"type":")") + type + R"("},"value":{"tensor":{"dtype":")" + type +
-                                    R"(","tensorShape":{}}})");
+    add_node("Const", name, {},
+             std::string(R"("dtype":{"type":")") + type + R"("},"value":{"tensor":{"dtype":")" + type +
+                 R"(","tensorShape":{}}})");
     if (options_.identities) add_node("Identity", name + "/read", {name}, R"("T":{"type":"DT_FLOAT"})");
     const std::string result = last_;
     last_ = before;
@@ -114,7 +119,8 @@ class synthetic_graph_writer {
     weights_.add_values(name, name, {}, std::span<const float>(&value, 1), "float32");
     return add_constant_node(name, "DT_FLOAT");
   }
-  std::string integers(const std::string& name, std::vector<std::uint32_t> shape, const std::vector<std::int32_t>& values) {
+  std::string integers(const std::string& name, std::vector<std::uint32_t> shape,
+                       const std::vector<std::int32_t>& values) {
     weights_.add_values(name, name, std::move(shape), std::span<const std::int32_t>(values), "int32");
     return add_constant_node(name, "DT_INT32");
   }
@@ -140,20 +146,23 @@ class synthetic_graph_writer {
       add_node("Pad", name + "/Pad", {last_, integers(name + "/paddings", {4, 2}, {0, 0, b, a, b, a, 0, 0})}, "");
       attributes += valid_padding;
     } else if (padded) {
-      attributes += R"("padding":{"s":"RVhQTElDSVQ="},)" + list_of("explicit_paddings", {0, 0, before, after, before, after, 0, 0});
+      attributes += R"("padding":{"s":"RVhQTElDSVQ="},)" +
+                    list_of("explicit_paddings", {0, 0, before, after, before, after, 0, 0});
     } else {
       attributes += same_padding;
     }
     size = (size + stride - 1) / stride;
 
-    const std::string weights = kernel(name + "/weights", depthwise ? std::vector<std::uint32_t>{window, window, in, 1}
-                                                                    : std::vector<std::uint32_t>{window, window, in, out},
+    const std::string weights = kernel(name + "/weights",
+                                       depthwise ? std::vector<std::uint32_t>{window, window, in, 1}
+                                                 : std::vector<std::uint32_t>{window, window, in, out},
                                        depthwise ? window * window : window * window * in);
     const std::string op = depthwise ? "DepthwiseConv2dNative" : "Conv2D";
     if (options_.written_as == form::fused) {
       add_node(depthwise ? "FusedDepthwiseConv2dNative" : "_FusedConv2D", name + "/Relu6",
                {last_, weights, constant(name + "/bias", {out}, -0.1f, 0.3f)},
-               attributes + R"(,"num_args":{"i":"1"},"fused_ops":{"list":{"s":["Qmlhc0FkZA==","UmVsdTY="]}},"epsilon":{"f":0})");
+               attributes +
+                   R"(,"num_args":{"i":"1"},"fused_ops":{"list":{"s":["Qmlhc0FkZA==","UmVsdTY="]}},"epsilon":{"f":0})");
       return;
     }
     add_node(op, name + "/" + op, {last_, weights}, attributes);
@@ -164,8 +173,7 @@ class synthetic_graph_writer {
         add_node("BiasAdd", name + "/BiasAdd", {last_, constant(name + "/bias", {out}, -0.1f, 0.3f)}, layout);
         break;
       case form::batch_norm: {
-        const std::vector<std::string> inputs{last_,
-                                              constant(name + "/gamma", {out}, 0.5f, 1.5f),
+        const std::vector<std::string> inputs{last_, constant(name + "/gamma", {out}, 0.5f, 1.5f),
                                               constant(name + "/beta", {out}, -0.1f, 0.3f),
                                               constant(name + "/moving_mean", {out}, -0.1f, 0.1f),
                                               constant(name + "/moving_variance", {out}, 0.5f, 1.5f)};
@@ -203,7 +211,8 @@ class synthetic_graph_writer {
              window + list_of("dilations", {1, 1, 1, 1}) + "," + same_padding);
     add_node("BiasAdd", "logits/BiasAdd", {last_, constant("logits/bias", {classes}, -0.1f, 0.1f)}, layout);
     if (options_.ends_with == head::average_pool_reshape)
-      add_node("Reshape", "logits", {last_, integers("logits/shape", {2}, {-1, static_cast<std::int32_t>(classes)})}, "");
+      add_node("Reshape", "logits", {last_, integers("logits/shape", {2}, {-1, static_cast<std::int32_t>(classes)})},
+               "");
     else
       add_node("Squeeze", "logits", {last_}, R"("squeeze_dims":{"list":{"i":["1","2"]}})");
   }

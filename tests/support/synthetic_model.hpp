@@ -30,22 +30,22 @@ struct synthetic_options {
   double alpha = 0.25;
   std::uint32_t resolution = 224;
   std::uint32_t classes = 1000;
-  std::uint32_t blocks = 13;          ///< depthwise-separable blocks, from the front: fewer make a small model
+  std::uint32_t blocks = 13;  ///< depthwise-separable blocks, from the front: fewer make a small model
   std::uint32_t seed = 1;
 
-  bool batch_norm = true;             ///< otherwise a bias of the convolution's own
-  bool relu_layer = false;            ///< ReLU(max_value 6) rather than Activation("relu6")
-  bool zero_padding = false;          ///< stride 2 as ZeroPadding2D((0,1),(0,1)) + valid, as newer Keras has it
+  bool batch_norm = true;     ///< otherwise a bias of the convolution's own
+  bool relu_layer = false;    ///< ReLU(max_value 6) rather than Activation("relu6")
+  bool zero_padding = false;  ///< stride 2 as ZeroPadding2D((0,1),(0,1)) + valid, as newer Keras has it
   topology written_as = topology::functional;
   head ends_with = head::convolution;
-  bool model_config = true;           ///< otherwise class_name and config directly in modelTopology, as tfjs saves
-  bool reverse_layers = false;        ///< the array of layers runs from the output to the input
+  bool model_config = true;     ///< otherwise class_name and config directly in modelTopology, as tfjs saves
+  bool reverse_layers = false;  ///< the array of layers runs from the output to the input
 
   std::size_t shard_bytes = 4u << 20;
-  bool group_per_layer = false;       ///< one group of the manifest for each layer, as the files of 2018 have it
+  bool group_per_layer = false;  ///< one group of the manifest for each layer, as the files of 2018 have it
   bool shuffle_weights = false;
-  std::string weight_prefix;          ///< in front of every weight's name: "mobilenet/"
-  std::string weight_suffix;          ///< after it: ":0"
+  std::string weight_prefix;  ///< in front of every weight's name: "mobilenet/"
+  std::string weight_suffix;  ///< after it: ":0"
 };
 
 /// A model as files: model.json and shards.
@@ -82,8 +82,8 @@ class synthetic_weights {
     add_values(group, std::move(name), std::move(shape), std::span<const float>(numbers), "float32");
   }
   template <class T>
-  void add_values(const std::string& group, std::string name, std::vector<std::uint32_t> shape, std::span<const T> values,
-                  const char* dtype) {
+  void add_values(const std::string& group, std::string name, std::vector<std::uint32_t> shape,
+                  std::span<const T> values, const char* dtype) {
     const auto raw = std::as_bytes(values);
     weights_.push_back({group, std::move(name), std::move(shape), dtype, {raw.begin(), raw.end()}});
   }
@@ -112,8 +112,8 @@ class synthetic_weights {
       for (std::size_t i = 0; i < count; ++i) {
         const auto begin = static_cast<std::ptrdiff_t>(i * shard_bytes);
         const auto end = static_cast<std::ptrdiff_t>(std::min(bytes.size(), (i + 1) * shard_bytes));
-        const std::string name = "group" + std::to_string(g + 1) + "-shard" + std::to_string(i + 1) + "of" +
-                                 std::to_string(count) + ".bin";
+        const std::string name =
+            "group" + std::to_string(g + 1) + "-shard" + std::to_string(i + 1) + "of" + std::to_string(count) + ".bin";
         json.String(name.c_str());
         made.shards.emplace_back(name, std::vector<std::byte>(bytes.begin() + begin, bytes.begin() + end));
       }
@@ -271,8 +271,9 @@ class synthetic_writer {
       case head::convolution:
         add_layer("Reshape", "reshape_1", "\"target_shape\":[1,1," + std::to_string(channels) + "]");
         add_layer("Dropout", "dropout", R"("rate":0.001,"noise_shape":null,"seed":null)");
-        add_layer("Conv2D", "conv_preds", "\"filters\":" + classes +
-                  R"(,"kernel_size":[1,1],"strides":[1,1],"padding":"same","activation":"linear","use_bias":true)");
+        add_layer("Conv2D", "conv_preds",
+                  "\"filters\":" + classes +
+                      R"(,"kernel_size":[1,1],"strides":[1,1],"padding":"same","activation":"linear","use_bias":true)");
         add_kernel("conv_preds", "kernel", {1, 1, channels, options_.classes}, channels);
         add_weight("conv_preds", "bias", {options_.classes}, -0.1f, 0.1f);
         add_layer("Activation", "act_softmax", R"("activation":"softmax")");
@@ -293,7 +294,8 @@ class synthetic_writer {
   }
 
   void add_dense(const std::string& name, std::uint32_t in, std::uint32_t units, const std::string& activation) {
-    add_layer("Dense", name, "\"units\":" + std::to_string(units) + R"(,"use_bias":true,"activation":")" + activation + "\"");
+    add_layer("Dense", name,
+              "\"units\":" + std::to_string(units) + R"(,"use_bias":true,"activation":")" + activation + "\"");
     add_kernel(name, "kernel", {in, units}, in);
     add_weight(name, "bias", {units}, -0.1f, 0.1f);
   }
@@ -318,16 +320,18 @@ class synthetic_writer {
   std::string functional(const std::string& class_name, bool keras3) const {
     std::vector<std::string> entries;
     const written_layer input{"InputLayer", "input_1",
-                      std::string(keras3 ? "\"batch_shape\":" : "\"batch_input_shape\":") + input_shape() +
-                          R"(,"dtype":"float32","sparse":false)"};
+                              std::string(keras3 ? "\"batch_shape\":" : "\"batch_input_shape\":") + input_shape() +
+                                  R"(,"dtype":"float32","sparse":false)"};
     entries.push_back(entry(input, "", R"(,"name":"input_1","inbound_nodes":[])"));
     std::string before = input.name;
     for (const written_layer& l : layers_) {
       const std::string inbound =
           keras3 ? R"([{"args":[{"class_name":"__keras_tensor__","config":{"shape":[null],"dtype":"float32",)"
-                   R"("keras_history":[")" + before + R"(",0,0]}}],"kwargs":{}}])"
+                   R"("keras_history":[")" +
+                       before + R"(",0,0]}}],"kwargs":{}}])"
                  : "[[[\"" + before + "\",0,0,{}]]]";
-      const std::string policy = R"("dtype":{"module":"keras","class_name":"DTypePolicy","config":{"name":"float32"}},)";
+      const std::string policy =
+          R"("dtype":{"module":"keras","class_name":"DTypePolicy","config":{"name":"float32"}},)";
       entries.push_back(entry(l, keras3 ? policy : "", ",\"name\":\"" + l.name + R"(","inbound_nodes":)" + inbound));
       before = l.name;
     }
@@ -344,7 +348,8 @@ class synthetic_writer {
   }
   // The network inside a Sequential of one, as transfer learning writes it.
   std::string nested() const {
-    return R"({"class_name":"Sequential","config":{"name":"outer","layers":[)" + functional("Functional", false) + "]}}";
+    return R"({"class_name":"Sequential","config":{"name":"outer","layers":[)" + functional("Functional", false) +
+           "]}}";
   }
 
   std::string joined(std::vector<std::string> parts, bool may_reverse = true) const {

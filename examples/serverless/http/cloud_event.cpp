@@ -30,7 +30,8 @@ std::string new_id() {
 }
 
 failure missing(std::string_view attribute) {
-  return {kind::invalid_request, "CloudEvent: found no attribute \"" + std::string(attribute) + "\", which is required"};
+  return {kind::invalid_request,
+          "CloudEvent: found no attribute \"" + std::string(attribute) + "\", which is required"};
 }
 failure wrong_version(std::string_view found) {
   return {kind::invalid_request, "CloudEvent: specversion: found " + shown(found) + ", expected \"1.0\""};
@@ -51,8 +52,8 @@ outcome<held_request> image_of_structured(std::string body, cloud_event& event, 
   const auto received = clock::now();
   if (json_value* encoded = find(root, "data_base64"); encoded != nullptr) {
     if (!encoded->IsString())
-      return failure{kind::invalid_request, "CloudEvent: data_base64: found " + std::string(type_name(*encoded)) +
-                                                ", expected a string"};
+      return failure{kind::invalid_request,
+                     "CloudEvent: data_base64: found " + std::string(type_name(*encoded)) + ", expected a string"};
     auto bytes = decode_base64_field(writable_text(*encoded), "CloudEvent: data_base64");
     if (!bytes) return bytes.error();
     // The data may itself be JSON or a form: the same rules as for a body.
@@ -76,7 +77,7 @@ event_mode mode_of(const http_request& request) {
   const std::string media = media_type(request.header("Content-Type"));
   if (media.starts_with("application/cloudevents")) return event_mode::structured;
   return request.header("ce-specversion").empty() && request.header("ce-id").empty() ? event_mode::none
-                                                                                      : event_mode::binary;
+                                                                                     : event_mode::binary;
 }
 
 outcome<held_request> image_of_event(http_request& request, cloud_event& event, const settings& s) {

@@ -14,7 +14,7 @@ enum class event_mode : unsigned char { none, binary, structured };
 /// What an incoming event leaves behind for the answer.
 struct cloud_event {
   event_mode mode = event_mode::none;
-  std::string id;       ///< in structured mode as JSON text in quotes; in binary mode as the header had it
+  std::string id;  ///< in structured mode as JSON text in quotes; in binary mode as the header had it
 };
 
 /// Which mode a request is in; none for a plain one.

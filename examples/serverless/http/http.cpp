@@ -16,8 +16,10 @@ namespace {
 class http_service {
  public:
   explicit http_service(const settings& s)
-      : handler_(s), server_(s, [this](http_request& r) { return answer(r); },
-                             [this](const failure& f, std::string_view path) { refused(f, path); }) {}
+      : handler_(s),
+        server_(
+            s, [this](http_request& r) { return answer(r); },
+            [this](const failure& f, std::string_view path) { refused(f, path); }) {}
 
   int run() {
     if (auto bound = server_.listen(); !bound) return failed(bound.error());
@@ -45,8 +47,8 @@ class http_service {
                                  .body = handler_.counters().exposition()}
                  : wrong_method(request, "GET, HEAD");
     if (!is_classify(request.path))
-      return fail({kind::not_found, "path: found " + shown(request.path) +
-                                        ", expected /classify, /healthz, /readyz, /metrics or /"});
+      return fail({kind::not_found,
+                   "path: found " + shown(request.path) + ", expected /classify, /healthz, /readyz, /metrics or /"});
     if (request.path == "/" && get) return page_response();
     if (request.method != "POST") return wrong_method(request, request.path == "/" ? "GET, HEAD, POST" : "POST");
     handler_.counters().count_request();
@@ -84,8 +86,9 @@ class http_service {
   static http_response page_response() {
     return {.content_type = "text/html; charset=utf-8",
             .body = std::string(page),
-            .headers = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
-                       "script-src 'unsafe-inline'; img-src blob: data:; connect-src 'self'\r\n"};
+            .headers =
+                "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; "
+                "script-src 'unsafe-inline'; img-src blob: data:; connect-src 'self'\r\n"};
   }
 
   http_response wrong_method(const http_request& request, const std::string& allowed) {

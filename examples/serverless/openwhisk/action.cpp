@@ -34,7 +34,8 @@ outcome<held_request> image_of_web_body(json_value& parameters, json_value& body
   if (text.starts_with('{')) return image_of_body("application/json", std::string(text), options);
   auto bytes = decode_base64_field(writable_text(body), "__ow_body");
   if (!bytes) return bytes.error();
-  return image_of_body(content_type_of(parameters), {reinterpret_cast<const char*>(bytes->data()), bytes->size()}, options);
+  return image_of_body(content_type_of(parameters), {reinterpret_cast<const char*>(bytes->data()), bytes->size()},
+                       options);
 }
 
 outcome<std::string> classify(handler& h, json_value& parameters) {
@@ -68,8 +69,7 @@ whisk_action classifier_action(handler& h) {
         const bool web = is_web_action(parameters);
         auto result = classify(h, parameters);
         if (!web) return result;
-        if (result)
-          return "{\"statusCode\":200," + std::string(web_headers) + ",\"body\":" + *result + '}';
+        if (result) return "{\"statusCode\":200," + std::string(web_headers) + ",\"body\":" + *result + '}';
         const failure& f = result.error();
         log_error("error: " + f.message);
         return "{\"error\":{\"statusCode\":" + std::to_string(f.status()) + ',' + std::string(web_headers) +

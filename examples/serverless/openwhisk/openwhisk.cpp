@@ -15,11 +15,13 @@ constexpr std::string_view end_of_activation = "XXX_THE_END_OF_A_WHISK_ACTIVATIO
 class whisk_service {
  public:
   whisk_service(const settings& s, const whisk_action& action)
-      : action_(action), server_(s, [this](http_request& r) { return answer(r); },
-                                 [](const failure& f, std::string_view path) {
-                                   log_error("error: " + f.message);
-                                   if (path == "/run") mark_end();
-                                 }) {}
+      : action_(action),
+        server_(
+            s, [this](http_request& r) { return answer(r); },
+            [](const failure& f, std::string_view path) {
+              log_error("error: " + f.message);
+              if (path == "/run") mark_end();
+            }) {}
 
   int run() {
     // The platform sends /init as soon as the port answers, so the port comes first and the model with /init.

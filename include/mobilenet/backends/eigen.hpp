@@ -94,9 +94,9 @@ struct eigen {
 
   // Rows of input values times a part of one panel.
   struct panel_run {
-    const float* in;      // element k of row r at in[r * in_step + k]
+    const float* in;  // element k of row r at in[r * in_step + k]
     std::size_t in_step;
-    const float* panel;   // [count][16]
+    const float* panel;  // [count][16]
     std::size_t count;
   };
 
@@ -258,8 +258,7 @@ class eigen::conv2d : weighted_layer<layers::conv2d> {
     const interior inside = interior_columns(p, size.width);
     const std::integral_constant<int, 1> single;
     for (std::size_t x = 0; x < inside.first; ++x) columns(single, x);
-    for_each_tile(inside.last - inside.first,
-                  [&](auto height, std::size_t x) { columns(height, inside.first + x); });
+    for_each_tile(inside.last - inside.first, [&](auto height, std::size_t x) { columns(height, inside.first + x); });
     for (std::size_t x = inside.last; x < size.width; ++x) columns(single, x);
   }
 };
@@ -314,8 +313,7 @@ class eigen::depthwise_conv2d : weighted_layer<layers::depthwise_conv2d> {
     const interior inside = interior_columns(p, size.width);
     const std::integral_constant<int, 1> single;
     for (std::size_t x = 0; x < inside.first; ++x) columns(single, x);
-    for_each_tile(inside.last - inside.first,
-                  [&](auto count, std::size_t x) { columns(count, inside.first + x); });
+    for_each_tile(inside.last - inside.first, [&](auto count, std::size_t x) { columns(count, inside.first + x); });
     for (std::size_t x = inside.last; x < size.width; ++x) columns(single, x);
   }
 };

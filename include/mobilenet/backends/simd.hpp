@@ -104,11 +104,11 @@ class simd::context {
   /// errors   unsupported, out_of_memory, as above
   static result<context> create(const run_options& options, simd_target target) {
     if (!usable(target))
-      return error{errc::unsupported, "instruction set " + std::string(to_string(target)) +
-                                          (simd_kernels::compiled(target) == nullptr
-                                               ? " was not compiled into this program"
-                                               : " is not one that this processor has") +
-                                          "; the best usable one is " + std::string(to_string(best_target()))};
+      return error{errc::unsupported,
+                   "instruction set " + std::string(to_string(target)) +
+                       (simd_kernels::compiled(target) == nullptr ? " was not compiled into this program"
+                                                                  : " is not one that this processor has") +
+                       "; the best usable one is " + std::string(to_string(best_target()))};
     auto pool = thread_pool::create(options.threads);
     if (!pool) return std::move(pool).error();
     return context(*simd_kernels::compiled(target), *std::move(pool));
@@ -190,9 +190,9 @@ class simd::depthwise_conv2d {
   void run_rows(context& c, const float* in, std::size_t in_rows, float* out, std::size_t block_stride,
                 std::size_t first, std::size_t end) const noexcept {
     const auto& p = params_;
-    c.kernels().depthwise({in, in_rows, p.in.height, p.in.width, p.in.channels, p.kernel_height, p.kernel_width, p.stride,
-                           p.pad.top, p.pad.left, view(weights_), out, p.output_shape().width, block_stride, first, end,
-                           view(p.bounds)});
+    c.kernels().depthwise({in, in_rows, p.in.height, p.in.width, p.in.channels, p.kernel_height, p.kernel_width,
+                           p.stride, p.pad.top, p.pad.left, view(weights_), out, p.output_shape().width, block_stride,
+                           first, end, view(p.bounds)});
   }
   const layers::depthwise_conv2d& params() const noexcept { return params_; }
 
@@ -306,7 +306,7 @@ class simd::fused {
   struct stage {
     struct {
       std::size_t height, stride, top;
-    } window;  // of the convolution, or of the depthwise one
+    } window;                           // of the convolution, or of the depthwise one
     std::optional<conv2d> convolution;  // else the two below
     std::optional<depthwise_conv2d> depthwise;
     std::optional<pointwise_conv2d> pointwise;
@@ -376,7 +376,8 @@ class simd::fused {
           const std::size_t most = (last.out.height + row_parts_ - 1) / row_parts_;
           const std::size_t fitting = std::max<std::size_t>(1, strip_bytes / sizeof(float) / row);
           // Nearly equal strips; and whole images where the weights are what is large.
-          s.strip = positions <= 196 ? most : (most + (most + fitting - 1) / fitting - 1) / ((most + fitting - 1) / fitting);
+          s.strip =
+              positions <= 196 ? most : (most + (most + fitting - 1) / fitting - 1) / ((most + fitting - 1) / fitting);
         }
         strip_elements = std::max(strip_elements, s.strip * row);
       }
@@ -398,8 +399,9 @@ class simd::fused {
       const std::size_t stop = std::min(end, first + s.strip);
       if (i > 0) {
         const std::size_t needed = (stop - 1) * s.window.stride + s.window.height;
-        compute_until(w, i - 1, std::clamp<std::size_t>(needed, s.window.top, s.window.top + stages_[i - 1].out.height) -
-                                    s.window.top);
+        compute_until(
+            w, i - 1,
+            std::clamp<std::size_t>(needed, s.window.top, s.window.top + stages_[i - 1].out.height) - s.window.top);
       }
       compute_rows(w, i, first, stop);
       w.next_row[i] = stop;

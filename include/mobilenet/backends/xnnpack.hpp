@@ -179,11 +179,11 @@ struct xnnpack {
     const auto filter =
         build.constant({p.out_channels, p.kernel_height, p.kernel_width, p.in.channels}, kernel->data());
     const auto bias = build.constant({p.out_channels}, weights.bias);
-    build.keep("xnn_define_convolution_2d",
-               xnn_define_convolution_2d(build.subgraph(), p.pad.top, p.pad.right, p.pad.bottom, p.pad.left,
-                                         p.kernel_height, p.kernel_width, p.stride, p.stride, 1, 1, 1, p.in.channels,
-                                         p.out_channels, p.bounds.low, p.bounds.high, build.in(), filter, bias,
-                                         build.out(), 0));
+    build.keep(
+        "xnn_define_convolution_2d",
+        xnn_define_convolution_2d(build.subgraph(), p.pad.top, p.pad.right, p.pad.bottom, p.pad.left, p.kernel_height,
+                                  p.kernel_width, p.stride, p.stride, 1, 1, 1, p.in.channels, p.out_channels,
+                                  p.bounds.low, p.bounds.high, build.in(), filter, bias, build.out(), 0));
     return build.template finish<Layer>(context, out.elements());
   }
 };
@@ -214,11 +214,11 @@ class xnnpack::depthwise_conv2d : public operation {
     builder build({1, p.in.height, p.in.width, channels}, {1, out.height, out.width, channels});
     const auto filter = build.constant({1, p.kernel_height, p.kernel_width, channels}, kernel->data());
     const auto bias = build.constant({channels}, weights.bias);
-    build.keep("xnn_define_depthwise_convolution_2d",
-               xnn_define_depthwise_convolution_2d(build.subgraph(), p.pad.top, p.pad.right, p.pad.bottom, p.pad.left,
-                                                   p.kernel_height, p.kernel_width, p.stride, p.stride, 1, 1, 1,
-                                                   channels, p.bounds.low, p.bounds.high, build.in(), filter, bias,
-                                                   build.out(), 0));
+    build.keep(
+        "xnn_define_depthwise_convolution_2d",
+        xnn_define_depthwise_convolution_2d(build.subgraph(), p.pad.top, p.pad.right, p.pad.bottom, p.pad.left,
+                                            p.kernel_height, p.kernel_width, p.stride, p.stride, 1, 1, 1, channels,
+                                            p.bounds.low, p.bounds.high, build.in(), filter, bias, build.out(), 0));
     return build.finish<depthwise_conv2d>(context, out.elements());
   }
 };
@@ -243,9 +243,8 @@ class xnnpack::dense : public operation {
     builder build({1, p.in.channels}, {1, p.out_channels});
     const auto filter = build.constant({p.out_channels, p.in.channels}, kernel->data());
     const auto bias = build.constant({p.out_channels}, weights.bias);
-    build.keep("xnn_define_fully_connected",
-               xnn_define_fully_connected(build.subgraph(), p.bounds.low, p.bounds.high, build.in(), filter, bias,
-                                          build.out(), 0));
+    build.keep("xnn_define_fully_connected", xnn_define_fully_connected(build.subgraph(), p.bounds.low, p.bounds.high,
+                                                                        build.in(), filter, bias, build.out(), 0));
     return build.finish<dense>(context, p.out_channels);
   }
 };

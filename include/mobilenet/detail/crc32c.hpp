@@ -20,8 +20,7 @@ inline constexpr auto crc32c_tables = [] {
     tables[0][i] = crc;
   }
   for (std::size_t t = 1; t < 8; ++t)
-    for (std::size_t i = 0; i < 256; ++i)
-      tables[t][i] = (tables[t - 1][i] >> 8) ^ tables[0][tables[t - 1][i] & 0xff];
+    for (std::size_t i = 0; i < 256; ++i) tables[t][i] = (tables[t - 1][i] >> 8) ^ tables[0][tables[t - 1][i] & 0xff];
   return tables;
 }();
 

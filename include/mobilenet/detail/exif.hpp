@@ -43,7 +43,8 @@ inline std::uint32_t exif_orientation(const file_bytes& file) noexcept {
         ++i;
         continue;
       }
-      if (marker == app1 && file.has(i + 4, std::string_view("Exif\0\0", 6))) return orientation_of_tiff(file.from(i + 10));
+      if (marker == app1 && file.has(i + 4, std::string_view("Exif\0\0", 6)))
+        return orientation_of_tiff(file.from(i + 10));
       i += 2 + std::uint64_t{file.be16(i + 2)};
     }
   if (file.starts_with("\x89PNG"))

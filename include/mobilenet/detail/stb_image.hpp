@@ -337,7 +337,6 @@ MOBILENET_NAMESPACE_END
 #define stbi_zlib_decode_noheader_buffer mobilenet_stbi_zlib_decode_noheader_buffer
 #define stbi_zlib_decode_noheader_malloc mobilenet_stbi_zlib_decode_noheader_malloc
 
-
 // Damaged files make stb_image's sums overflow and its shifts go too far; pixels come out wrong, nothing else.
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((no_sanitize("signed-integer-overflow", "shift"))), apply_to = function)

@@ -32,13 +32,16 @@ std::string open_missing_model() {
 inline std::string open_with_every_backend() {
   return open_missing_model<mobilenet::reference
 #ifdef MOBILENET_WITH_EIGEN
-                            , mobilenet::eigen
+                            ,
+                            mobilenet::eigen
 #endif
 #ifdef MOBILENET_WITH_SIMD
-                            , mobilenet::simd
+                            ,
+                            mobilenet::simd
 #endif
 #ifdef MOBILENET_WITH_XNNPACK
-                            , mobilenet::xnnpack
+                            ,
+                            mobilenet::xnnpack
 #endif
                             >();
 }

@@ -67,7 +67,8 @@ inline bool processor_has(simd_target target) noexcept {
   __asm__("xgetbv" : "=a"(saved_low), "=d"(saved_high) : "c"(0));
   const bool saves_ymm = all(saved_low, {1, 2});
   const bool saves_zmm = saves_ymm && all(saved_low, {5, 6, 7});
-  const bool avx2 = saves_ymm && all(features.c, {12, 28, 29}) && all(extended.b, {3, 5, 8});  // FMA AVX F16C; BMI AVX2 BMI2
+  const bool avx2 =
+      saves_ymm && all(features.c, {12, 28, 29}) && all(extended.b, {3, 5, 8});  // FMA AVX F16C; BMI AVX2 BMI2
   if (target == simd_target::avx2) return avx2;
   return avx2 && saves_zmm && all(extended.b, {16, 17, 30, 31});  // AVX-512 F, DQ, BW, VL
 #elif defined(__aarch64__)
