@@ -82,7 +82,7 @@ def main():
                 done = threading.Event()
 
                 def watch():
-                    while not done.wait(0.05):
+                    while not done.wait(0.01):
                         highest[0] = max(highest[0], memory(pid)[0])
 
                 def first_requests(count):
@@ -98,7 +98,7 @@ def main():
                     client.start()
                 for client in clients:
                     client.join()
-                resident, highest[0] = highest[0], 0
+                resident, highest[0] = max(highest[0], memory(pid)[0]), 0
                 requests = bad = 0
                 rate = None
                 started = time.monotonic()

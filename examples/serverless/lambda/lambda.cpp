@@ -237,7 +237,7 @@ int serve_lambda(const settings& s, const char* api_address) {
     if (next->request_id.empty()) return fatal("runtime API: next invocation: found no Lambda-Runtime-Aws-Request-Id");
     trace.clear();
     if (!next->trace_id.empty()) trace.set("_X_AMZN_TRACE_ID", next->trace_id);
-    if (!s.quiet) {
+    if (!s.quiet && !next->deadline.empty()) {
       const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
           std::chrono::system_clock::now().time_since_epoch());
       const auto left = static_cast<std::int64_t>(number(next->deadline)) - now.count();
