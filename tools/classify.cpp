@@ -152,7 +152,11 @@ error without_prefix(error e) {
 template <class B>
 result<bool> classify_with(const classify_options& options) {
   auto made = classifier<B>::open(options.model, {.open = {}, .run = {.threads = options.threads}});
-  if (!made) return std::move(made).error();
+  if (!made) {
+    error e = std::move(made).error();
+    if (!e.message.starts_with(options.model)) e.message.insert(0, options.model + ": ");  // a layer's error: which model's?
+    return e;
+  }
   if (made->model().output() != output_kind::classes)
     return error{errc::unsupported, options.model + ": the model has no classes: it ends in " +
                                         to_string(made->model().output_shape()) + " features"};
