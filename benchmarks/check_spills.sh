@@ -54,7 +54,7 @@ function finish(   i, j, k, fma, bad, inner, loops, from, to) {
 /^[0-9a-f]+ <.*>:$/ {
   finish()
   name = ""; count = 0; frame = 0; delete text; delete at
-  if (match($0, /N_AVX[23][^(]*tiles<[^>]*>/)) name = substr($0, RSTART, RLENGTH)
+  if (match($0, /N_AVX[23]::tiles<[^>]*>/)) name = substr($0, RSTART, RLENGTH)
   next
 }
 name != "" && match($0, /^ *[0-9a-f]+:/) {

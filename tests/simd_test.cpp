@@ -132,12 +132,12 @@ TEST_CASE("whole networks on every instruction set: near the reference, the same
     weight_type type;
   };
   // 0.25 and 128 pixels chain the first blocks through rings; 0.4 has channels that fill no block.
-  for (const auto& [alpha, resolution, type] :
+  for (const variant& v :
        {variant{0.25, 128, weight_type::float32}, {0.4, 97, weight_type::float32}, {0.25, 65, weight_type::float16}}) {
-    const auto bytes = tools::write_packed_model(test::mobilenet_v1(alpha, resolution, 30), type).value();
+    const auto bytes = tools::write_packed_model(test::mobilenet_v1(v.alpha, v.resolution, 30), v.type).value();
     const auto model = packed_model::from_bytes(bytes).value();
     for (const simd_target target : usable_targets()) {
-      INFO(to_string(target) << ", alpha " << alpha << ", resolution " << resolution);
+      INFO(to_string(target) << ", alpha " << v.alpha << ", resolution " << v.resolution);
       const environment variable{std::string(to_string(target))};
       std::vector<float> first;
       for (const unsigned threads : {1u, 2u, 3u, 4u}) {
