@@ -1,6 +1,7 @@
 #include "support/backends.hpp"
 #include "support/random_layer.hpp"
 
+#include <float_to_half.hpp>
 #include <packed_model_writer.hpp>
 
 #include <mobilenet/backends/reference.hpp>
@@ -142,20 +143,28 @@ TEST_CASE("the self-test is what the reference back end answers") {
   CHECK(std::abs(std::accumulate(output.begin(), output.end(), 0.0f) - 1.0f) < 1e-5f);
 }
 
-TEST_CASE("float16 halves the kernels and leaves the biases") {
+TEST_CASE("float16 halves wide kernels, and biases make up for the rounding") {
   const model_source source = small_model();
   const bytes file = write_packed_model(source, weight_type::float16).value();
   const packed_model m = packed_model::from_bytes(file, {.verify_checksums = true}).value();
-  const auto& weights = m.layers()[2].weights;
+  for (const std::size_t i : {0u, 1u, 2u}) {  // 27, 9 and 20 rows
+    CHECK(m.layers()[i].weights.type == weight_type::float32);
+    CHECK(m.layers()[i].weights.bias[19] == source.layers[i].bias[19]);
+  }
+  const auto& weights = m.layers()[4].weights;
   REQUIRE(weights.type == weight_type::float16);
   const auto* kernel = static_cast<const std::uint16_t*>(weights.kernel);
-  for (std::size_t row = 0; row < 20; ++row)
-    for (std::size_t c = 0; c < 33; ++c) {
-      const float exact = source.layers[2].kernel[row * 33 + c];
-      CHECK(std::abs(mobilenet::detail::half_to_float(kernel[(c / 16 * 20 + row) * 16 + c % 16]) - exact) <=
-            std::max(std::abs(exact) * 0x1p-11f, 0x1p-25f));
+  for (std::size_t c = 0; c < 5; ++c) {
+    float most = 0;
+    for (std::size_t row = 0; row < 33; ++row) {
+      const float exact = source.layers[4].kernel[row * 5 + c];
+      CHECK(kernel[row * 16 + c] == tools::float_to_half(exact));
+      most += std::abs(exact - mobilenet::detail::half_to_float(kernel[row * 16 + c])) * 6;  // inputs are 6 at most
     }
-  CHECK(weights.bias[32] == source.layers[2].bias[32]);
+    CHECK(std::abs(weights.bias[c] - source.layers[4].bias[c]) <= most);
+    CHECK(weights.bias[c] != source.layers[4].bias[c]);
+  }
+  CHECK(weights.bias[5] == 0.0f);
 }
 
 TEST_CASE("sources that contradict themselves") {
@@ -184,10 +193,10 @@ TEST_CASE("sources that contradict themselves") {
   CHECK(failure(m) == "layer 'conv_pw_1': bias[3] is infinite, expected a finite value");
 
   m = small_model();
-  m.layers[2].kernel[0] = 65520.0f;
+  m.layers[4].kernel[0] = 65520.0f;
   CHECK(write_packed_model(m));
   CHECK(failure(m, weight_type::float16) ==
-        "layer 'conv_pw_1': kernel value 65520.000000 is too large for float16, whose largest value is 65504: store the "
+        "layer 'preds': kernel value 65520.000000 is too large for float16, whose largest value is 65504: store the "
         "weights as float32");
 
   m = small_model();
@@ -204,7 +213,7 @@ TEST_CASE("sources that contradict themselves") {
   m = small_model();
   m.layers.erase(m.layers.begin() + 1);
   std::get<layers::pointwise_conv2d>(m.layers[1].params).in.height = 6;
-  CHECK(failure(m) == "layer[1].in is 6x4x20, expected 5x4x20 as the layer before gives");
+  CHECK(failure(m) == "layer 'conv_pw_1': its input is 6x4x20, expected 5x4x20 as the layer before gives");
 
   m = small_model();
   m.layers.pop_back();

@@ -1,6 +1,8 @@
 #include "packed_model_writer.hpp"
 
+#include "float16_correction.hpp"
 #include "float_to_half.hpp"
+#include "pack_panels.hpp"
 
 #include <mobilenet/backends/reference.hpp>
 #include <mobilenet/detail/crc32c.hpp>
@@ -46,7 +48,7 @@ error layer_error(const layer_source& layer, errc code, const std::string& what)
   return {code, "layer '" + first_name(layer) + "': " + what};
 }
 
-/// Any kernel is [rows][channels] in natural order and [panels][rows][16] in the file, zero padded.
+/// A kernel's size, see pack_panels.hpp.
 struct kernel_extent {
   std::uint64_t rows = 0;
   std::uint32_t channels = 0;  ///< 0: the layer has no weights
@@ -99,16 +101,6 @@ result<void> check_values(const layer_source& layer, std::span<const float> valu
   return {};
 }
 
-template <class T>
-std::vector<T> pack_panels(std::span<const T> kernel, const kernel_extent& size) {
-  constexpr std::size_t width = layers::panel_width;
-  std::vector<T> packed(std::size_t{layers::panels(size.channels)} * size.rows * width);
-  for (std::size_t row = 0; row < size.rows; ++row)
-    for (std::size_t channel = 0; channel < size.channels; ++channel)
-      packed[(channel / width * size.rows + row) * width + channel % width] = kernel[row * size.channels + channel];
-  return packed;
-}
-
 result<std::vector<std::uint16_t>> to_halves(const layer_source& layer) {
   std::vector<std::uint16_t> halves(layer.kernel.size());
   for (std::size_t i = 0; i < halves.size(); ++i) {
@@ -128,11 +120,17 @@ struct network_sections {
   bytes weights;
 };
 
-result<void> append_weights(format::layer& record, bytes& weights, const layer_source& layer, weight_type type) {
+// The arrays have the lengths of their shapes, and hold numbers that a network can compute with.
+result<void> check_weights(const layer_source& layer) {
   const kernel_extent size = std::visit([](const auto& p) { return extent(p); }, layer.params);
   if (auto r = check_values(layer, layer.kernel, size.rows * size.channels, "kernel"); !r) return r;
-  if (auto r = check_values(layer, layer.bias, size.channels, "bias"); !r) return r;
+  return check_values(layer, layer.bias, size.channels, "bias");
+}
+
+result<void> append_weights(format::layer& record, bytes& weights, const layer_source& layer, weight_type type) {
+  const kernel_extent size = std::visit([](const auto& p) { return extent(p); }, layer.params);
   if (size.channels == 0) return {};
+  if (!rounds_to_float16(layer)) type = weight_type::float32;
 
   pad_to_alignment(weights);
   record.weight_type = static_cast<std::uint32_t>(type);
@@ -140,15 +138,15 @@ result<void> append_weights(format::layer& record, bytes& weights, const layer_s
   if (type == weight_type::float16) {
     auto halves = to_halves(layer);
     if (!halves) return std::move(halves).error();
-    append(weights, std::span<const std::uint16_t>(pack_panels<std::uint16_t>(*halves, size)));
+    append(weights, std::span<const std::uint16_t>(pack_panels<std::uint16_t>(*halves, size.rows, size.channels)));
   } else {
-    append(weights, std::span<const float>(pack_panels<float>(layer.kernel, size)));
+    append(weights, std::span<const float>(pack_panels<float>(layer.kernel, size.rows, size.channels)));
   }
   record.kernel_length = weights.size() - record.kernel_offset;
 
   pad_to_alignment(weights);
   record.bias_offset = weights.size();
-  append(weights, std::span<const float>(pack_panels<float>(layer.bias, {1, size.channels})));
+  append(weights, std::span<const float>(pack_panels<float>(layer.bias, 1, size.channels)));
   record.bias_length = weights.size() - record.bias_offset;
   return {};
 }
@@ -245,6 +243,21 @@ bytes lay_out(const std::array<const bytes*, format::section_kinds>& sections) {
   return file;
 }
 
+// What packed_model would refuse too, before anything is computed.
+result<void> check_chain(const std::vector<layer_source>& chain) {
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const shape in = layers::input_shape(chain[i].params);
+    const shape out = layers::output_shape(chain[i].params);
+    if (i > 0 && !(in == layers::output_shape(chain[i - 1].params)))
+      return layer_error(chain[i], errc::shape_mismatch,
+                         "its input is " + to_string(in) + ", expected " +
+                             to_string(layers::output_shape(chain[i - 1].params)) + " as the layer before gives");
+    if (out.elements() == 0 || out.elements() > format::max_activation_elements)
+      return layer_error(chain[i], errc::shape_mismatch, "its output is " + to_string(out));
+  }
+  return {};
+}
+
 // Nearly half as much again as MobileNet v1 takes for a picture of 2048x2048. The self-test computes the network once: without a
 // bound a small file could describe one that keeps the processor busy for days.
 constexpr std::uint64_t most_multiply_adds = 1ull << 36;
@@ -281,9 +294,17 @@ result<std::vector<float>> self_test(const bytes& file) {
 
 result<std::vector<std::byte>> write_packed_model(const model_source& source, weight_type type) {
   if (source.layers.empty()) return error{errc::invalid_argument, "the network has no layers"};
-  auto network = make_network(source.layers, type);
-  if (!network) return std::move(network).error();
+  for (const layer_source& layer : source.layers)
+    if (auto r = check_weights(layer); !r) return std::move(r).error();
   if (auto r = check_work(source.layers); !r) return std::move(r).error();
+  if (auto r = check_chain(source.layers); !r) return std::move(r).error();
+  model_source corrected;
+  if (type == weight_type::float16) {
+    corrected = source;
+    correct_biases_for_float16(corrected);
+  }
+  auto network = make_network(type == weight_type::float16 ? corrected.layers : source.layers, type);
+  if (!network) return std::move(network).error();
 
   const bytes preprocessing = make_preprocessing(source);
   const bytes labels = make_labels(source.labels);

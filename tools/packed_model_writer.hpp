@@ -40,7 +40,8 @@ struct model_source {
 /// Lays out the file, runs the reference back end once for its self-test, and returns the file's bytes.
 /// The same source gives the same bytes on every machine.
 ///
-/// type     how kernels are stored; biases are always float32
+/// type     how kernels are stored; biases are always float32. With float16 narrow kernels stay float32, and
+///          biases make up for the rounding: float16_correction.hpp
 /// errors   shape_mismatch: an array has not the length that its layer's shape asks for, names the layer;
 ///          invalid_argument: a weight is not finite, or too large for float16; unsupported: the network takes
 ///          far more work than any MobileNet v1; and whatever packed_model finds wrong with the result (shapes
