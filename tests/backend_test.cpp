@@ -101,7 +101,7 @@ TEST_CASE_TEMPLATE("a pointwise convolution equals the reference", B, MOBILENET_
                          {28, 3, 96},
                          {7, 7, 512}})
     for (const std::uint32_t out : {1u, 8u, 15u, 16u, 24u, 40u, 64u, 100u})
-      compare_with_reference<B>(layers::pointwise_conv2d{in, out, seed % 2 == 0 ? layers::relu6 : none}, seed++);
+      compare_with_reference<B>(layers::pointwise_conv2d{in, out, out % 2 == 0 ? layers::relu6 : none}, seed++);
 }
 
 TEST_CASE_TEMPLATE("a depthwise convolution equals the reference", B, MOBILENET_TEST_BACKENDS) {

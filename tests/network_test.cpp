@@ -43,14 +43,14 @@ TEST_CASE_TEMPLATE("the self-test of networks of any width and resolution is met
     std::uint32_t resolution;
     std::uint32_t classes;
   };
-  for (const auto& [alpha, resolution, classes] :
+  for (const variant& v :
        {variant{0.25, 64, 10}, {0.5, 33, 1000}, {0.75, 96, 7}, {1.0, 32, 100}, {0.3, 47, 3}}) {
-    const auto bytes = packed(test::mobilenet_v1(alpha, resolution, classes));
+    const auto bytes = packed(test::mobilenet_v1(v.alpha, v.resolution, v.classes));
     const auto model = packed_model::from_bytes(bytes).value();
     const auto expected = model.self_test_output();
-    INFO("alpha " << alpha << ", resolution " << resolution);
+    INFO("alpha " << v.alpha << ", resolution " << v.resolution);
     // An output that is flat would be met by nearly anything.
-    REQUIRE(*std::max_element(expected.begin(), expected.end()) > 1.01f / static_cast<float>(classes));
+    REQUIRE(*std::max_element(expected.begin(), expected.end()) > 1.01f / static_cast<float>(v.classes));
     CHECK(largest_difference(run_self_test<B>(model), expected) <= 1e-4);
     CHECK(largest_difference(run_self_test<B>(model, 3), expected) <= 1e-4);
   }
