@@ -89,4 +89,33 @@ TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_
   CHECK(compared >= 16);
 }
 
+TEST_CASE_TEMPLATE("with float16 weights probabilities stay within 2e-3, and the best class", B, MOBILENET_TEST_BACKENDS) {
+  const fs::path root = support::test_data();
+  if (root.empty()) return;
+  for (const std::string model_name : {"mobilenet_v1_0.25_224", "mobilenet_v1_025_224_graph"}) {
+    tools::conversion_report report;
+    tools::convert_options options;
+    options.input = (root / "models" / model_name).string();
+    const auto bytes =
+        tools::write_packed_model(tools::read_model(options, report).value(), weight_type::float16).value();
+    auto c = classifier<B>::from_bytes(bytes).value();
+    for (const auto& entry : fs::directory_iterator(root / "images" / "pixels")) {
+      const std::string image_name = entry.path().stem().string();
+      INFO(model_name << ", " << image_name);
+      const auto expected_bytes = support::read_file((root / "reference" / model_name / (image_name + ".f32")).string());
+      const std::span expected(reinterpret_cast<const float*>(expected_bytes.data()),
+                               expected_bytes.size() / sizeof(float));
+      const auto output = c.run(decode_image(support::read_file(entry.path().string())).value()).value();
+      REQUIRE(output.size() == expected.size());
+      float worst = 0.0f;
+      for (std::size_t i = 0; i < output.size(); ++i) {
+        const float difference = std::abs(output[i] - expected[i]);
+        if (!(difference <= worst)) worst = difference;
+      }
+      CHECK(worst <= 2e-3f);
+      CHECK(best(output, 0, 1) == best(expected, 0, 1));
+    }
+  }
+}
+
 }  // namespace
