@@ -89,7 +89,8 @@ TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_
   CHECK(compared >= 16);
 }
 
-TEST_CASE_TEMPLATE("with float16 weights probabilities stay within 2e-3, and the best class", B, MOBILENET_TEST_BACKENDS) {
+TEST_CASE_TEMPLATE("with float16 weights probabilities stay within 2e-3, and the best class", B,
+                   MOBILENET_TEST_BACKENDS) {
   const fs::path root = support::test_data();
   if (root.empty()) return;
   for (const std::string model_name : {"mobilenet_v1_0.25_224", "mobilenet_v1_025_224_graph"}) {
@@ -102,7 +103,8 @@ TEST_CASE_TEMPLATE("with float16 weights probabilities stay within 2e-3, and the
     for (const auto& entry : fs::directory_iterator(root / "images" / "pixels")) {
       const std::string image_name = entry.path().stem().string();
       INFO(model_name << ", " << image_name);
-      const auto expected_bytes = support::read_file((root / "reference" / model_name / (image_name + ".f32")).string());
+      const auto expected_bytes =
+          support::read_file((root / "reference" / model_name / (image_name + ".f32")).string());
       const std::span expected(reinterpret_cast<const float*>(expected_bytes.data()),
                                expected_bytes.size() / sizeof(float));
       const auto output = c.run(decode_image(support::read_file(entry.path().string())).value()).value();

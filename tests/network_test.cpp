@@ -43,8 +43,7 @@ TEST_CASE_TEMPLATE("the self-test of networks of any width and resolution is met
     std::uint32_t resolution;
     std::uint32_t classes;
   };
-  for (const variant& v :
-       {variant{0.25, 64, 10}, {0.5, 33, 1000}, {0.75, 96, 7}, {1.0, 32, 100}, {0.3, 47, 3}}) {
+  for (const variant& v : {variant{0.25, 64, 10}, {0.5, 33, 1000}, {0.75, 96, 7}, {1.0, 32, 100}, {0.3, 47, 3}}) {
     const auto bytes = packed(test::mobilenet_v1(v.alpha, v.resolution, v.classes));
     const auto model = packed_model::from_bytes(bytes).value();
     const auto expected = model.self_test_output();

@@ -41,8 +41,10 @@ model_source small_model() {
   };
   model_source m;
   m.layers = {
-      {layers::conv2d{{9, 8, 3}, 20, 3, 3, 2, {1, 0, 1, 1}, layers::relu6}, numbers(540), numbers(20), "conv1\nconv1_bn\nconv1_relu", 2},
-      {layers::depthwise_conv2d{{5, 4, 20}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}, numbers(180), numbers(20), "conv_dw_1\nconv_dw_1_relu", 1},
+      {layers::conv2d{{9, 8, 3}, 20, 3, 3, 2, {1, 0, 1, 1}, layers::relu6}, numbers(540), numbers(20),
+       "conv1\nconv1_bn\nconv1_relu", 2},
+      {layers::depthwise_conv2d{{5, 4, 20}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}, numbers(180), numbers(20),
+       "conv_dw_1\nconv_dw_1_relu", 1},
       {layers::pointwise_conv2d{{5, 4, 20}, 33, {}}, numbers(660), numbers(33), "conv_pw_1", 0},
       {layers::global_average_pool{{5, 4, 33}}, {}, {}, "pool", 0},
       {layers::dense{{1, 1, 33}, 5, {}}, numbers(165), numbers(5), "preds", 0},
@@ -112,7 +114,8 @@ TEST_CASE("the file is laid out as docs/format.md says") {
   std::uint64_t end = 64 + 7 * 32;
   for (const format::section& s : m.sections()) {
     CHECK(s.offset == (end + 63) / 64 * 64);
-    CHECK(std::all_of(file.begin() + static_cast<std::ptrdiff_t>(end), file.begin() + static_cast<std::ptrdiff_t>(s.offset),
+    CHECK(std::all_of(file.begin() + static_cast<std::ptrdiff_t>(end),
+                      file.begin() + static_cast<std::ptrdiff_t>(s.offset),
                       [](std::byte b) { return b == std::byte{0}; }));
     end = s.offset + s.length;
   }
@@ -122,7 +125,8 @@ TEST_CASE("the file is laid out as docs/format.md says") {
   for (const packed_layer& layer : m.layers())
     for (const void* array : {layer.weights.kernel, static_cast<const void*>(layer.weights.bias)})
       if (array != nullptr)
-        CHECK((static_cast<const std::byte*>(array) - file.data() - static_cast<std::ptrdiff_t>(weights.offset)) % 64 == 0);
+        CHECK((static_cast<const std::byte*>(array) - file.data() - static_cast<std::ptrdiff_t>(weights.offset)) % 64 ==
+              0);
   const std::string_view check = "123456789";
   CHECK(mobilenet::detail::crc32c(std::as_bytes(std::span(check))) == 0xe3069283u);
 }
@@ -265,7 +269,8 @@ TEST_CASE("10,000 mutations of a good file crash nothing") {
   std::mt19937 random(1);
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
   constexpr std::uint32_t telling[] = {0, 1, 2, 16, 63, 64, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0, 0x7f800000};
-  const std::size_t front = good.size() - section(packed_model::from_bytes(good).value(), format::section_kind::weights).length;
+  const std::size_t front =
+      good.size() - section(packed_model::from_bytes(good).value(), format::section_kind::weights).length;
   int opened = 0;
   for (int i = 0; i < 10000; ++i) {
     bytes mutant = good;

@@ -154,7 +154,8 @@ result<bool> classify_with(const classify_options& options) {
   auto made = classifier<B>::open(options.model, {.open = {}, .run = {.threads = options.threads}});
   if (!made) {
     error e = std::move(made).error();
-    if (!e.message.starts_with(options.model)) e.message.insert(0, options.model + ": ");  // a layer's error: which model's?
+    if (!e.message.starts_with(options.model))
+      e.message.insert(0, options.model + ": ");  // a layer's error: which model's?
     return e;
   }
   if (made->model().output() != output_kind::classes)

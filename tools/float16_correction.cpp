@@ -78,8 +78,8 @@ void correct_bias(layer_source& layer, const std::vector<double>& means) {
   std::vector<double> lost(channels);
   for (std::size_t i = 0; i < layer.kernel.size(); ++i) {
     const float rounded = mobilenet::detail::half_to_float(float_to_half(layer.kernel[i]));
-    lost[i % channels] += (static_cast<double>(layer.kernel[i]) - static_cast<double>(rounded)) *
-                          means[i / channels % means.size()];
+    lost[i % channels] +=
+        (static_cast<double>(layer.kernel[i]) - static_cast<double>(rounded)) * means[i / channels % means.size()];
   }
   for (std::size_t c = 0; c < channels; ++c)
     layer.bias[c] = static_cast<float>(static_cast<double>(layer.bias[c]) + lost[c]);

@@ -46,7 +46,6 @@ struct model_source {
 ///          invalid_argument: a weight is not finite, or too large for float16; unsupported: the network takes
 ///          far more work than any MobileNet v1; and whatever packed_model finds wrong with the result (shapes
 ///          that do not follow one another, a label too many)
-result<std::vector<std::byte>> write_packed_model(const model_source& source,
-                                                  weight_type type = weight_type::float32);
+result<std::vector<std::byte>> write_packed_model(const model_source& source, weight_type type = weight_type::float32);
 
 }  // namespace mobilenet::tools

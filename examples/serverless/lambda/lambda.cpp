@@ -238,17 +238,17 @@ int serve_lambda(const settings& s, const char* api_address) {
     trace.clear();
     if (!next->trace_id.empty()) trace.set("_X_AMZN_TRACE_ID", next->trace_id);
     if (!s.quiet && !next->deadline.empty()) {
-      const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-          std::chrono::system_clock::now().time_since_epoch());
+      const auto now =
+          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
       const auto left = static_cast<std::int64_t>(number(next->deadline)) - now.count();
       log_line("request " + next->request_id + ": " + std::to_string(left) + "ms left");
     }
 
     const std::string invocation = "invocation/" + next->request_id;
     auto result = answer_event(h, std::move(next->body));
-    auto posted = result ? api.send("POST", invocation + "/response", *result, "Content-Type: application/json\r\n")
-                         : post_error(api, invocation + "/error", describe(result.error().what).reason,
-                                      result.error().message);
+    auto posted =
+        result ? api.send("POST", invocation + "/response", *result, "Content-Type: application/json\r\n")
+               : post_error(api, invocation + "/error", describe(result.error().what).reason, result.error().message);
     if (posted && posted->status == 413)
       posted = post_error(api, invocation + "/error", "ResponseTooLarge", "the runtime API refused the answer's size");
     if (!posted) return fatal(posted.error().message);
