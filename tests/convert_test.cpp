@@ -80,10 +80,10 @@ struct model_folder {
 using edits = std::vector<std::pair<std::string, std::string>>;
 
 std::string edited(std::string json, const edits& changes) {
-  for (const auto& [from, to] : changes) {
-    const std::size_t at = json.find(from);
-    REQUIRE_MESSAGE(at != std::string::npos, from);
-    json.replace(at, from.size(), to);
+  for (const auto& change : changes) {
+    const std::size_t at = json.find(change.first);
+    REQUIRE_MESSAGE(at != std::string::npos, change.first);
+    json.replace(at, change.first.size(), change.second);
   }
   return json;
 }

@@ -49,7 +49,9 @@ TEST_CASE("models in all variations answer as TensorFlow.js does") {
   const auto document =
       tools::json_document::parse({reinterpret_cast<const char*>(text.data()), text.size()}).value();
   const tools::json_value answers = document.root()["answers"];
-  for (const auto& [name, model] : test::model_variations()) {
+  for (const auto& variation : test::model_variations()) {
+    const std::string& name = variation.first;
+    const test::synthetic_model& model = variation.second;
     CAPTURE(name);
     const support::temporary_folder folder;
     model.write_to(folder.path());
