@@ -52,6 +52,25 @@ bool worth_running(const std::string& model, const std::string& image) {
   return !std::is_same_v<B, reference> || model == "mobilenet_v1_0.25_224" || image == "panda";
 }
 
+// Runs one photo, compares every output with TensorFlow.js's, then calls check(output, expected).
+template <class B, class Check>
+void compare_photo(classifier<B>& c, const fs::path& root, const std::string& model, const fs::path& photo,
+                   float tolerance, Check check) {
+  const auto expected_bytes =
+      support::read_file((root / "reference" / model / (photo.stem().string() + ".f32")).string());
+  const std::span expected(reinterpret_cast<const float*>(expected_bytes.data()),
+                           expected_bytes.size() / sizeof(float));
+  const auto output = c.run(decode_image(support::read_file(photo.string())).value()).value();
+  REQUIRE(output.size() == expected.size());
+  float worst = 0.0f;
+  for (std::size_t i = 0; i < output.size(); ++i) {
+    const float difference = std::abs(output[i] - expected[i]);
+    if (!(difference <= worst)) worst = difference;
+  }
+  CHECK(worst <= tolerance);
+  check(output, expected);
+}
+
 TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_TEST_BACKENDS) {
   const fs::path root = support::test_data();
   if (root.empty()) return;
@@ -65,24 +84,14 @@ TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_
       const std::string image_name = entry.path().stem().string();
       if (!worth_running<B>(model_name, image_name)) continue;
       INFO(model_name << ", " << image_name);
-      const auto expected_bytes =
-          support::read_file((root / "reference" / model_name / (image_name + ".f32")).string());
-      const std::span expected(reinterpret_cast<const float*>(expected_bytes.data()),
-                               expected_bytes.size() / sizeof(float));
-      const auto output = c.run(decode_image(support::read_file(entry.path().string())).value()).value();
-      REQUIRE(output.size() == expected.size());
-      float worst = 0.0f;
-      for (std::size_t i = 0; i < output.size(); ++i) {
-        const float difference = std::abs(output[i] - expected[i]);
-        if (!(difference <= worst)) worst = difference;
-      }
-      CHECK(worst <= 1e-4f);
-      const std::size_t first = c.model().first_class();
-      const auto found_order = best(output, first, 5);
-      const auto expected_order = best(expected, first, 5);
-      for (std::size_t i = 0; i < 5; ++i)  // equal unless tied within the tolerance
-        if (found_order[i] != expected_order[i])
-          CHECK(std::abs(expected[found_order[i]] - expected[expected_order[i]]) <= 2e-4f);
+      compare_photo(c, root, model_name, entry.path(), 1e-4f, [&](auto output, auto expected) {
+        const std::size_t first = c.model().first_class();
+        const auto found_order = best(output, first, 5);
+        const auto expected_order = best(expected, first, 5);
+        for (std::size_t i = 0; i < 5; ++i)  // equal unless tied within the tolerance
+          if (found_order[i] != expected_order[i])
+            CHECK(std::abs(expected[found_order[i]] - expected[expected_order[i]]) <= 2e-4f);
+      });
       ++compared;
     }
   }
@@ -103,19 +112,8 @@ TEST_CASE_TEMPLATE("with float16 weights probabilities stay within 2e-3, and the
     for (const auto& entry : fs::directory_iterator(root / "images" / "pixels")) {
       const std::string image_name = entry.path().stem().string();
       INFO(model_name << ", " << image_name);
-      const auto expected_bytes =
-          support::read_file((root / "reference" / model_name / (image_name + ".f32")).string());
-      const std::span expected(reinterpret_cast<const float*>(expected_bytes.data()),
-                               expected_bytes.size() / sizeof(float));
-      const auto output = c.run(decode_image(support::read_file(entry.path().string())).value()).value();
-      REQUIRE(output.size() == expected.size());
-      float worst = 0.0f;
-      for (std::size_t i = 0; i < output.size(); ++i) {
-        const float difference = std::abs(output[i] - expected[i]);
-        if (!(difference <= worst)) worst = difference;
-      }
-      CHECK(worst <= 2e-3f);
-      CHECK(best(output, 0, 1) == best(expected, 0, 1));
+      compare_photo(c, root, model_name, entry.path(), 2e-3f,
+                    [](auto output, auto expected) { CHECK(best(output, 0, 1) == best(expected, 0, 1)); });
     }
   }
 }
