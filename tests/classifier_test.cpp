@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -85,6 +86,41 @@ TEST_CASE("a background class is kept out of the ranking") {
   for (const auto& p : best) CHECK(p.probability == output[p.class_index + 1]);
 }
 
+TEST_CASE("an embedding is what the class scores are computed from") {
+  const tools::model_source source = small_model();
+  const auto bytes = tools::write_packed_model(source).value();
+  auto c = classifier<reference>::from_bytes(bytes).value();
+  const auto pixels = gradient(50, 40);
+  const auto view = packed_view(pixels.data(), 50, 40);
+  const auto found = c.embedding(view).value();
+  const std::vector<float> embedding(found.begin(), found.end());
+  REQUIRE(embedding.size() == 256);
+
+  const auto& layer = source.layers[source.layers.size() - 2];  // the dense one
+  const auto output = c.run(view).value();
+  std::vector<double> scores(layer.bias.begin(), layer.bias.end());
+  for (std::size_t i = 0; i < embedding.size(); ++i)
+    for (std::size_t j = 0; j < scores.size(); ++j)
+      scores[j] += static_cast<double>(embedding[i]) * static_cast<double>(layer.kernel[i * scores.size() + j]);
+  for (std::size_t j = 1; j < scores.size(); ++j)
+    CHECK(std::exp(scores[j] - scores[0]) == doctest::Approx(output[j] / output[0]).epsilon(1e-4));
+  CHECK(c.embedding(image_view{}).error().message == "image: found 0x0 pixels, expected at least 1x1");
+}
+
+TEST_CASE("a model without pooling has no embedding") {
+  tools::model_source source;
+  source.layers.push_back({layers::conv2d{{4, 4, 3}, 2, 4, 4, 1, {}, {}}, std::vector<float>(4 * 4 * 3 * 2, 0.1f),
+                           std::vector<float>(2), "dense", 0});
+  source.layers.push_back({layers::softmax{{1, 1, 2}}, {}, {}, "softmax", 0});
+  const auto bytes = tools::write_packed_model(source).value();
+  auto c = classifier<reference>::from_bytes(bytes).value();
+  const auto pixels = gradient(4, 4);
+  const auto refused = c.embedding(packed_view(pixels.data(), 4, 4));
+  REQUIRE(!refused);
+  CHECK(refused.error().code == errc::unsupported);
+  CHECK(refused.error().message == "the model has no pooling layer whose activation could be an embedding");
+}
+
 TEST_CASE("what cannot be classified says why") {
   const auto bytes = tools::write_packed_model(small_model()).value();
   auto c = classifier<reference>::from_bytes(bytes).value();
@@ -104,6 +140,7 @@ TEST_CASE("what cannot be classified says why") {
   REQUIRE(!refused);
   CHECK(refused.error().message == "the model has no classes: it ends in 1x1x256 features");
   CHECK(embedding.run(packed_view(pixels.data(), 32, 32)).value().size() == 256);
+  CHECK(embedding.embedding(packed_view(pixels.data(), 32, 32)).value().size() == 256);
 
   const auto missing = classifier<reference>::open("no such file.mnet");
   REQUIRE(!missing);

@@ -67,6 +67,37 @@ TEST_CASE_TEMPLATE("a second run and a moved network answer the same bits", B, M
   CHECK(std::equal(again.begin(), again.end(), first.begin(), first.end()));
 }
 
+TEST_CASE_TEMPLATE("the embedding is the pooled activation, and leaves the next run as it was", B,
+                   MOBILENET_TEST_BACKENDS) {
+  const auto bytes = packed(test::mobilenet_v1(0.25, 48, 20));
+  const auto model = packed_model::from_bytes(bytes).value();
+  const auto layer = model.embedding_layer();
+  REQUIRE(layer.has_value());
+  const packed_model cut = model.until(model.layers()[*layer].activation_name()).value();
+  const auto expected = run_self_test<B>(cut);
+  REQUIRE(expected.size() == 256);
+
+  auto net = network<B>::prepare(model).value();
+  for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i) net.input().data[i] = format::self_test_input(i);
+  const auto embedding = net.run_embedding();
+  CHECK(std::vector<float>(embedding.begin(), embedding.end()) == expected);
+  const auto output = net.run();
+  CHECK(std::vector<float>(output.begin(), output.end()) == run_self_test<B>(model));
+}
+
+TEST_CASE_TEMPLATE("the embedding of a model without classes is its output", B, MOBILENET_TEST_BACKENDS) {
+  const auto bytes = packed(test::mobilenet_v1(0.25, 48, 20));
+  const auto model = packed_model::from_bytes(bytes).value();
+  // Cut where activations still have positions: the back end's own layout must not show.
+  const packed_model cut = model.until(model.layers()[4].activation_name()).value();
+  CHECK(cut.embedding_layer() == cut.layers().size() - 1);
+  auto net = network<B>::prepare(cut).value();
+  for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i) net.input().data[i] = format::self_test_input(i);
+  const auto embedding = net.run_embedding();
+  CHECK(embedding.size() == cut.output_shape().elements());
+  CHECK(std::vector<float>(embedding.begin(), embedding.end()) == run_self_test<B>(cut));
+}
+
 TEST_CASE_TEMPLATE("threads share one model, each with a network of its own", B, MOBILENET_TEST_BACKENDS) {
   const auto bytes = packed(test::mobilenet_v1(0.25, 32, 20));
   const auto model = packed_model::from_bytes(bytes).value();

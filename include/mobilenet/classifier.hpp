@@ -66,6 +66,17 @@ class classifier {
     return network_.run();
   }
 
+  /// What the network has made of an image before it is sorted into classes, by which images can be compared: the
+  /// activation of packed_model::embedding_layer(), for MobileNet v1 1.0 1024 numbers. Valid until the next call.
+  /// For any other layer's activation, share() the model that packed_model::until() gives.
+  /// errors   invalid_argument (image); unsupported: the model has no pooling before its class scores
+  result<std::span<const float>> embedding(const image_view& image) {
+    if (!model_.embedding_layer())
+      return error{errc::unsupported, "the model has no pooling layer whose activation could be an embedding"};
+    if (auto done = preprocess(image); !done) return std::move(done).error();
+    return network_.run_embedding();
+  }
+
   /// Only the first half of run(): fills the network's input.
   /// errors   invalid_argument (image)
   result<void> preprocess(const image_view& image) { return preprocessor_(image, network_.input()); }

@@ -25,5 +25,6 @@
 #include <mobilenet/backends/reference.hpp>  // plain loops: the meaning of every layer
 #include <mobilenet/network.hpp>             // the chain of prepared layers
                                              //                 probabilities -> labels
-#include <mobilenet/labels.hpp>      // top_k, names
-#include <mobilenet/classifier.hpp>  // the whole chain in one object
+#include <mobilenet/labels.hpp>           // top_k, names
+#include <mobilenet/classifier.hpp>       // the whole chain in one object
+#include <mobilenet/classifier_pool.hpp>  // many images: one classifier a thread

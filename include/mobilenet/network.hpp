@@ -58,6 +58,8 @@ class network {
     if (!made.context_) return error{errc::out_of_memory, "network: no memory for the back end's context"};
 
     const std::span<const packed_layer> chain = model.layers();
+    const auto embedding_layer = model.embedding_layer();
+    const std::size_t embedding_end = embedding_layer ? *embedding_layer + 1 : 0;
     for (std::size_t i = 0; i < chain.size();) {
       const shape in = layers::input_shape(chain[i].params);
       if (std::holds_alternative<layers::conv2d>(chain[i].params)) {
@@ -65,15 +67,20 @@ class network {
       } else if (i == 0) {
         made.change_layout(in, false);
       }
-      const std::size_t fused = fused_length(chain.subspan(i));
+      // Nothing is fused across the embedding's layer: its activation is wanted.
+      const std::size_t fused = fused_length(chain.subspan(i, (i < embedding_end ? embedding_end : chain.size()) - i));
       const std::size_t count = std::max<std::size_t>(fused, 1);
       auto prepared = fused == 0 ? made.prepare_layer(chain[i]) : made.prepare_fused(chain.subspan(i, fused));
       if (!prepared)
         return error{prepared.error().code, "layer " + std::string(chain[i].name()) + ": " + prepared.error().message};
       i += count;
       made.add_step(*std::move(prepared), B::activation_elements(layers::output_shape(chain[i - 1].params)));
+      if (i == chain.size()) made.change_layout(model.output_shape(), true);
+      if (i == embedding_end) {
+        made.embedding_steps_ = made.steps_.size();
+        made.embedding_shape_ = layers::output_shape(chain[i - 1].params);
+      }
     }
-    made.change_layout(model.output_shape(), true);
 
     auto input = tensor::create(model.input_shape());
     if (!input) return std::move(input).error();
@@ -93,14 +100,13 @@ class network {
   shape output_shape() const noexcept { return output_shape_; }
 
   /// Computes all layers on input(). The view stays valid until the next run. Allocates nothing once it has run.
-  std::span<const float> run() noexcept {
-    const float* in = input_.data();
-    for (std::size_t i = 0; i < steps_.size(); ++i) {
-      float* out = activations_[i % 2].data();
-      std::visit([&](auto& prepared) { prepared.run(*context_, in, out); }, steps_[i]);
-      in = out;
-    }
-    return {in, output_shape_.elements()};
+  std::span<const float> run() noexcept { return {run_steps(steps_.size()), output_shape_.elements()}; }
+
+  /// Computes the layers up to packed_model::embedding_layer() on input(), and gives its activation, NHWC; empty
+  /// where the model has no such layer. Valid until the next run.
+  std::span<const float> run_embedding() noexcept {
+    if (embedding_steps_ == 0) return {};
+    return {run_steps(embedding_steps_), embedding_shape_.elements()};
   }
 
  private:
@@ -115,6 +121,17 @@ class network {
   using step = detail::network_step<B, layout_change>;
 
   network() = default;
+
+  // The first `count` steps; where the last of them wrote.
+  const float* run_steps(std::size_t count) noexcept {
+    const float* in = input_.data();
+    for (std::size_t i = 0; i < count; ++i) {
+      float* out = activations_[i % 2].data();
+      std::visit([&](auto& prepared) { prepared.run(*context_, in, out); }, steps_[i]);
+      in = out;
+    }
+    return in;
+  }
 
   void add_step(step&& s, std::size_t out_elements) {
     std::size_t& elements = elements_[steps_.size() % 2];
@@ -174,6 +191,8 @@ class network {
   std::array<std::size_t, 2> elements_{};  // that the steps write into each of the two activations
   std::array<tensor, 2> activations_;
   shape output_shape_;
+  std::size_t embedding_steps_ = 0;  // the first steps, up to the embedding's layer; 0 where there is none
+  shape embedding_shape_;
 };
 
 MOBILENET_NAMESPACE_END

@@ -34,6 +34,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -239,6 +240,15 @@ class packed_model {
     other.output_ = output_;
     other.first_class_ = first_class_;
     return other;
+  }
+
+  /// Index of the layer whose activation is an image's embedding: the last one of a model that ends in features,
+  /// otherwise the pooling that the class scores are computed from. None where there is no pooling.
+  std::optional<std::size_t> embedding_layer() const noexcept {
+    if (output_ == output_kind::features && !layers_.empty()) return layers_.size() - 1;
+    for (std::size_t i = layers_.size(); i-- > 0;)
+      if (std::holds_alternative<layers::global_average_pool>(layers_[i].params)) return i;
+    return std::nullopt;
   }
 
   /// The model cut off after a layer, by its tfjs name ("conv_pw_11_relu"): what a network of it computes is that
