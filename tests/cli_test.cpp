@@ -25,9 +25,9 @@
 
 namespace {
 
+using mobilenet::tools::model_source;
 using support::finished_program;
 using support::temporary_folder;
-using mobilenet::tools::model_source;
 using bytes = std::vector<std::byte>;
 
 finished_program mobilenet_program(std::vector<std::string> arguments, const support::program_input& input = {}) {
@@ -174,7 +174,8 @@ TEST_CASE("classify shows the classes of each image, most probable first") {
 
 TEST_CASE("--json gives one object a line") {
   const workplace here;
-  const auto run = mobilenet_program({"classify", here.model(), "--json", here / "a.png", here / "b.jpg", "--top", "2"});
+  const auto run =
+      mobilenet_program({"classify", here.model(), "--json", here / "a.png", here / "b.jpg", "--top", "2"});
   CHECK(run.status == 0);
   CHECK(run.err.empty());
   const auto objects = json_lines(run.out);
@@ -196,7 +197,8 @@ TEST_CASE("--json gives one object a line") {
 
 TEST_CASE("an image that cannot be read is reported, and the others are classified") {
   const workplace here;
-  const std::vector<std::string> bad = {here / "none.jpg", here.path(), here / "empty.jpg", here / "cut.jpg", here / "text.jpg"};
+  const std::vector<std::string> bad = {here / "none.jpg", here.path(), here / "empty.jpg", here / "cut.jpg",
+                                        here / "text.jpg"};
   const std::vector<std::string> reasons = {
       "cannot open: No such file or directory", "is a folder, expected a file", "the file is empty",
       "truncated: the file ends before the pixels do",
@@ -229,8 +231,9 @@ TEST_CASE("an image that cannot be read is reported, and the others are classifi
 
 TEST_CASE("file names may hold any byte: JSON stays JSON, and an error stays one line") {
   const workplace here;
-  const std::string odd[] = {"new\nline.png", "quote\".png", "back\\slash.png", "latin\xe9.png", "\xf0\x9f\x90\xbc.png",
-                             "\xed\xa0\x80 \xc0\x80 \xf5.png", "tab\t\x1b[31m.png"};
+  const std::string odd[] = {"new\nline.png",    "quote\".png",          "back\\slash.png",
+                             "latin\xe9.png",    "\xf0\x9f\x90\xbc.png", "\xed\xa0\x80 \xc0\x80 \xf5.png",
+                             "tab\t\x1b[31m.png"};
   std::vector<std::string> arguments{"classify", here.model(), "--json"};
   for (const std::string& name : odd) {
     here.write(name, std::as_bytes(std::span(tiny_images::png_deflated)));
@@ -264,6 +267,96 @@ TEST_CASE("- is standard input") {
   const auto twice = mobilenet_program({"classify", here.model(), "-", "-"}, {.standard_input = given});
   CHECK(twice.status == 1);
   CHECK(twice.err == "mobilenet: -: the file is empty\n");
+}
+
+TEST_CASE("a list of images, from a file and from standard input, after those of the command line") {
+  const workplace here;
+  const std::string expected = mobilenet_program({"classify", here.model(), here / "a.png", here / "b.jpg"}).out;
+  const auto list = [&](std::string text) {
+    const auto raw = std::as_bytes(std::span(text));
+    return bytes(raw.begin(), raw.end());
+  };
+  const bytes lines_of_both = list(here / "a.png" + "\n\n" + (here / "b.jpg"));  // the last line needs no end
+  here.write("list", lines_of_both);
+  CHECK(mobilenet_program({"classify", here.model(), "--from", here / "list"}).out == expected);
+  CHECK(mobilenet_program({"classify", here.model(), "--from", "-"}, {.standard_input = lines_of_both}).out ==
+        expected);
+  CHECK(mobilenet_program({"classify", here.model(), here / "a.png", "--from", "-"},
+                          {.standard_input = list(here / "b.jpg" + "\n")})
+            .out == expected);
+
+  here.write("new\nline.png", std::as_bytes(std::span(tiny_images::png_deflated)));
+  const auto odd = mobilenet_program({"classify", here.model(), "--json", "--from", "-", "--null"},
+                                     {.standard_input = list(here / "new\nline.png" + std::string(1, '\0'))});
+  CHECK(odd.status == 0);
+  CHECK(std::string_view(json_lines(odd.out).at(0)["image"].GetString()) == here / "new\nline.png");
+
+  const auto empty = mobilenet_program({"classify", here.model(), "--from", "-"});
+  CHECK(empty.status == 0);
+  CHECK(empty.out.empty());
+  CHECK(empty.err.empty());
+}
+
+TEST_CASE("a list that is wrong is named") {
+  const workplace here;
+  const auto fails = [&](const std::vector<std::string>& arguments, const std::string& text,
+                         const std::string& reason) {
+    std::vector<std::string> all{"classify", here.model()};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    const auto raw = std::as_bytes(std::span(text));
+    const auto run = mobilenet_program(all, {.standard_input = bytes(raw.begin(), raw.end())});
+    CHECK(run.status == 1);
+    CHECK(run.err == "mobilenet: " + reason + "\n");
+  };
+  fails({"--from", here / "none"}, "", (here / "none") + ": cannot open: No such file or directory");
+  fails({"--from", here.path()}, "", here.path() + ": cannot read: Is a directory");
+  fails({"--from", "-", "-"}, "", "standard input cannot be both an image and the list of images");
+  fails({"--from", "-"}, "\n-\n", "standard input: line 2 is \"-\", expected a path");
+  fails({"--from", "-"}, std::string(100'000, 'x'),
+        "standard input: line 1 has more than 65536 bytes, expected a path");
+  CHECK(mobilenet_program({"classify", here.model(), here / "a.png", "-0"}).status == 2);
+}
+
+TEST_CASE("many images on any number of threads: their answers in their order, and the errors of the bad ones") {
+  const workplace here;
+  std::vector<std::string> names;
+  for (int i = 0; i < 300; ++i) {
+    names.push_back("image" + std::to_string(i));
+    const bool bad = i % 7 == 3;
+    here.write(names.back(), bad ? std::span<const std::byte>() : std::as_bytes(std::span(tiny_images::png_deflated)));
+  }
+  std::string list;
+  for (const std::string& name : names) list += (here / name) + "\n";
+  here.write("list", std::as_bytes(std::span(list)));
+  for (const char* threads : {"1", "3", "auto"})
+    for (const char* command : {"classify", "embed"}) {
+      const auto run =
+          mobilenet_program({command, here.model(), "--json", "--from", here / "list", "--threads", threads});
+      CHECK(run.status == 1);
+      CHECK(lines(run.err) == 43);
+      const auto objects = json_lines(run.out);
+      REQUIRE(objects.size() == names.size());
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        CHECK(objects[i]["image"].GetString() == here / names[i]);
+        CHECK(objects[i].HasMember("error") == (i % 7 == 3));
+      }
+    }
+}
+
+TEST_CASE("who writes a path into the list and waits gets the answer") {
+  const workplace here;
+  // The shell writes the second path after it has read the first answer.
+  const std::string script =
+      "mkfifo answers; exec 3<>answers\n"
+      "{ echo '" +
+      (here / "a.png") + "'; read -r first <&3; echo \"$first\" > first; echo '" + (here / "b.jpg") + "'; } | " +
+      MOBILENET_PROGRAM + " classify '" + here.model() +
+      "' --json --from - | while read -r line; do echo \"$line\" > answers; done\n";
+  const auto run = support::run_program({"/usr/bin/env", "-C", here.path(), "timeout", "20", "bash", "-c", script});
+  CHECK(run.status == 0);
+  CHECK(run.err.empty());
+  const auto first = support::read_file(here / "first");
+  CHECK(contains({reinterpret_cast<const char*>(first.data()), first.size()}, "a.png"));
 }
 
 TEST_CASE("every back end of the program can be chosen, with any number of threads") {
@@ -310,7 +403,8 @@ TEST_CASE("a model without classes says so") {
   here.write("features.mnet", mobilenet::tools::write_packed_model(features).value());
   const auto run = mobilenet_program({"classify", here / "features.mnet", here / "a.png"});
   CHECK(run.status == 1);
-  CHECK(run.err == "mobilenet: " + (here / "features.mnet") + ": the model has no classes: it ends in 1x1x3 features\n");
+  CHECK(run.err ==
+        "mobilenet: " + (here / "features.mnet") + ": the model has no classes: it ends in 1x1x3 features\n");
   const auto shown = mobilenet_program({"inspect", here / "features.mnet"});
   CHECK(shown.status == 0);
   CHECK(contains(shown.out, "1x1x3 features, no classes\n"));
@@ -404,13 +498,15 @@ TEST_CASE("from the shipped TensorFlow.js model to a class") {
   for (const char* part : {"model.json", "fashion.mnet", "64x64x3", "10 classes", "labels.txt"})
     CHECK_MESSAGE(contains(converted.out, part), part);
   CHECK(mobilenet_program({"inspect", folder / "fashion.mnet", "--verify"}).status == 0);
-  const auto answer = mobilenet_program({"classify", folder / "fashion.mnet", shipped + "/samples/trouser.png", "--top", "1"});
+  const auto answer =
+      mobilenet_program({"classify", folder / "fashion.mnet", shipped + "/samples/trouser.png", "--top", "1"});
   CHECK(answer.status == 0);
   CHECK(contains(answer.out, "rouser"));
 
   const auto halves = mobilenet_program({"convert", shipped, "-o", folder / "half.mnet", "--weights", "f16"});
   CHECK(halves.status == 0);
-  CHECK(std::filesystem::file_size(folder / "half.mnet") < std::filesystem::file_size(folder / "fashion.mnet") * 6 / 10);
+  CHECK(std::filesystem::file_size(folder / "half.mnet") <
+        std::filesystem::file_size(folder / "fashion.mnet") * 6 / 10);
   CHECK(contains(mobilenet_program({"inspect", folder / "half.mnet"}).out, "float16"));
 
   const auto ranged = mobilenet_program({"convert", shipped, "-o", folder / "ranged.mnet", "--input-range", "0,1"});

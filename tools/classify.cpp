@@ -1,34 +1,25 @@
 #include "classify.hpp"
 
 #include "built_in_backends.hpp"
-#include "progress_bar.hpp"
-#include "read_input.hpp"
+#include "for_each_image.hpp"
+#include "image_queue.hpp"
+#include "read_image.hpp"
 #include "text.hpp"
 
-#include <mobilenet/classifier.hpp>
-#if MOBILENET_WITH_DECODE
-#include <mobilenet/decode_image.hpp>
-#endif
+#include <mobilenet/classifier_pool.hpp>
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <utility>
 
 namespace mobilenet::tools {
 namespace {
-
-constexpr std::size_t longest_image_file = 512u << 20;
 
 /// Milliseconds that each step took.
 struct timings {
@@ -54,22 +45,13 @@ struct answer {
   timings took;
 };
 
-result<image> decode([[maybe_unused]] std::span<const std::byte> bytes,
-                     [[maybe_unused]] const classify_options& options) {
-#if MOBILENET_WITH_DECODE
-  return decode_image(bytes, {.apply_exif_orientation = options.exif_orientation});
-#else
-  return error{errc::unsupported, "this program was built without an image decoder (stb_image)"};
-#endif
-}
-
 template <class B>
-result<answer> classify_one(classifier<B>& classifier, const std::string& path, const classify_options& options) {
-  const auto bytes = read_input(path, longest_image_file);
+result<answer> classify_one(classifier<B>& classifier, const queued_image& queued, const classify_options& options) {
+  const auto bytes = read_bytes(queued);
   if (!bytes) return bytes.error();
   answer given;
   stopwatch watch;
-  auto image = decode(*bytes, options);
+  auto image = decode(*bytes, options.exif_orientation);
   if (!image) return std::move(image).error();
   given.took.decode = watch.lap();
   if (auto done = classifier.preprocess(*image); !done) return std::move(done).error();
@@ -151,42 +133,31 @@ error without_prefix(error e) {
 
 template <class B>
 result<bool> classify_with(const classify_options& options) {
-  auto made = classifier<B>::open(options.model, {.open = {}, .run = {.threads = options.threads}});
-  if (!made) {
-    error e = std::move(made).error();
-    if (!e.message.starts_with(options.model))
-      e.message.insert(0, options.model + ": ");  // a layer's error: which model's?
+  const auto in_model = [&](error e) {
+    if (!e.message.starts_with(options.model)) e.message.insert(0, options.model + ": ");
     return e;
-  }
-  if (made->model().output() != output_kind::classes)
-    return error{errc::unsupported, options.model + ": the model has no classes: it ends in " +
-                                        to_string(made->model().output_shape()) + " features"};
+  };
+  auto model = packed_model::open(options.model);
+  if (!model) return std::move(model).error();
+  if (model->output() != output_kind::classes)
+    return in_model(
+        {errc::unsupported, "the model has no classes: it ends in " + to_string(model->output_shape()) + " features"});
+  auto queue = image_queue::open(options.images);
+  if (!queue) return std::move(queue).error();
+  auto pool = pool_for<B>(*queue, *model, options.threads);
+  if (!pool) return in_model(std::move(pool).error());
 
-  const bool shares_terminal = ::isatty(STDOUT_FILENO) == 1;
-  progress_bar progress(options.images.size());
-  bool all = true;
-  for (std::size_t i = 0; i < options.images.size(); ++i) {
-    const std::string& path = options.images[i];
-    progress.show(i, path);
-    result<answer> given = classify_one(*made, path, options);
-    if (!given) {
-      given = without_prefix(given.error());
-      all = false;
-      progress.clear();
-      std::fprintf(stderr, "mobilenet: %s: %s\n", printable(path).c_str(), printable(given.error().message).c_str());
-    }
-    std::string out;
+  return for_each_image(*queue, *pool, [&](classifier<B>& classifier, const queued_image& image) {
+    result<answer> given = classify_one(classifier, image, options);
+    if (!given) given = without_prefix(given.error());
+    image_output output;
+    if (!given) output.error = given.error().message;
     if (options.json)
-      out = json_line(path, given);
+      output.out = json_line(image.path, given);
     else if (given)
-      out = text_lines(path, *given);
-    if (shares_terminal) progress.clear();
-    std::fwrite(out.data(), 1, out.size(), stdout);
-    if (options.json) std::fflush(stdout);  // whoever reads line by line need not wait for a full buffer
-  }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    return error{errc::io_error, std::string("standard output: cannot write: ") + std::strerror(errno)};
-  return all;
+      output.out = text_lines(image.path, *given);
+    return output;
+  });
 }
 
 }  // namespace

@@ -1,20 +1,21 @@
 // What `mobilenet classify` does.
 #pragma once
 
+#include "image_queue.hpp"
+
 #include <mobilenet/error.hpp>
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
 namespace mobilenet::tools {
 
 struct classify_options {
   std::string model;
-  std::vector<std::string> images;  ///< paths; "-" is standard input
+  image_options images;
   std::size_t top = 3;
   std::string backend;
-  unsigned threads = 1;  ///< 0: as many as the process may use
+  unsigned threads = 1;  ///< in all, an image each; 0: as many as the process may use
   bool json = false;
   bool exif_orientation = false;  ///< turn photos upright first
 };
@@ -22,7 +23,8 @@ struct classify_options {
 /// Prints each image's classes on standard output, or one line of JSON for each, in the order given; what is
 /// wrong with an image goes to standard error, and the next one is classified.
 /// returns  whether every image was classified
-/// errors   the model cannot be opened or prepared, or has no classes; standard output cannot be written
+/// errors   the model cannot be opened or prepared, or has no classes; the list of images cannot be read; standard
+///          output cannot be written
 result<bool> classify(const classify_options& options);
 
 }  // namespace mobilenet::tools

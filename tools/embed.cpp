@@ -1,53 +1,33 @@
 #include "embed.hpp"
 
 #include "built_in_backends.hpp"
-#include "read_input.hpp"
+#include "for_each_image.hpp"
+#include "image_queue.hpp"
+#include "read_image.hpp"
 #include "text.hpp"
 
-#include <mobilenet/classifier.hpp>
-#if MOBILENET_WITH_DECODE
-#include <mobilenet/decode_image.hpp>
-#endif
+#include <mobilenet/classifier_pool.hpp>
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
-#include <variant>
+#include <vector>
 
 namespace mobilenet::tools {
 namespace {
 
-constexpr std::size_t longest_image_file = 512u << 20;
-
-result<image> read_image(const std::string& path, [[maybe_unused]] bool exif_orientation) {
-  const auto bytes = read_input(path, longest_image_file);
-  if (!bytes) return bytes.error();
-#if MOBILENET_WITH_DECODE
-  return decode_image(*bytes, {.apply_exif_orientation = exif_orientation});
-#else
-  return error{errc::unsupported, "this program was built without an image decoder (stb_image)"};
-#endif
-}
-
 // What the class scores are computed from; of a model that has none, its last activation.
 result<std::string> standard_layer(const packed_model& model) {
-  const auto layers = model.layers();
-  if (model.output() == output_kind::features) return std::string(layers.back().activation_name());
-  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer)
-    if (std::holds_alternative<layers::global_average_pool>(layer->params))
-      return std::string(layer->activation_name());
+  if (const auto layer = model.embedding_layer()) return std::string(model.layers()[*layer].activation_name());
   return error{errc::unsupported, "the model has no pooling layer: say with --layer which activation is wanted"};
 }
 
@@ -66,7 +46,7 @@ void write_member(json_writer& json, const char* name, std::string_view text) {
 }
 
 std::string json_line(const std::string& path, const std::string& layer, const shape& dimensions,
-                      const result<std::span<const float>>& activation) {
+                      const result<std::vector<float>>& activation) {
   rapidjson::StringBuffer buffer;
   json_writer json(buffer);
   json.StartObject();
@@ -109,8 +89,20 @@ std::string npy_header(std::size_t images, const shape& dimensions) {
   return all + header;
 }
 
-void print(std::string_view bytes) { std::fwrite(bytes.data(), 1, bytes.size(), stdout); }
-void print(std::span<const float> values) { std::fwrite(values.data(), sizeof(float), values.size(), stdout); }
+std::string npy_row(std::span<const float> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
+
+template <class B>
+result<std::vector<float>> embed_one(classifier<B>& classifier, const queued_image& queued, bool exif_orientation) {
+  const auto bytes = read_bytes(queued);
+  if (!bytes) return bytes.error();
+  const auto image = decode(*bytes, exif_orientation);
+  if (!image) return image.error();
+  const auto activation = classifier.run(*image);
+  if (!activation) return activation.error();
+  return std::vector<float>(activation->begin(), activation->end());
+}
 
 template <class B>
 result<bool> embed_with(const embed_options& options) {
@@ -121,33 +113,28 @@ result<bool> embed_with(const embed_options& options) {
   if (!layer) return in_model(layer.error());
   const auto cut = model->until(*layer);
   if (!cut) return in_model(cut.error());
-  auto network = classifier<B>::share(*cut, {.open = {}, .run = {.threads = options.threads}});
-  if (!network) return in_model(network.error());
   const shape dimensions = cut->output_shape();
+  auto queue = image_queue::open(options.images);
+  if (!queue) return std::move(queue).error();
+  auto pool = pool_for<B>(*queue, *cut, options.threads);
+  if (!pool) return in_model(pool.error());
 
-  if (options.npy) print(npy_header(options.images.size(), dimensions));
-  bool all = true;
-  for (const std::string& path : options.images) {
-    result<std::span<const float>> activation = std::span<const float>();
-    if (const auto image = read_image(path, options.exif_orientation); !image)
-      activation = image.error();
-    else
-      activation = network->run(*image);
-    if (!activation) {
-      all = false;
-      std::fprintf(stderr, "mobilenet: %s: %s\n", printable(path).c_str(),
-                   printable(activation.error().message).c_str());
-    }
-    if (!options.npy)
-      print(json_line(path, *layer, dimensions, activation));
-    else if (activation)
-      print(*activation);
-    else
-      print(std::vector<float>(dimensions.elements(), std::numeric_limits<float>::quiet_NaN()));
+  if (options.npy) {
+    if (auto ended = queue->wait_for_all(); !ended) return std::move(ended).error();  // the header says how many
+    const std::string header = npy_header(*queue->total(), dimensions);
+    std::fwrite(header.data(), 1, header.size(), stdout);
   }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    return error{errc::io_error, std::string("standard output: cannot write: ") + std::strerror(errno)};
-  return all;
+  return for_each_image(*queue, *pool, [&](classifier<B>& classifier, const queued_image& image) {
+    const auto activation = embed_one(classifier, image, options.exif_orientation);
+    image_output output;
+    if (!activation) output.error = activation.error().message;
+    if (!options.npy)
+      output.out = json_line(image.path, *layer, dimensions, activation);
+    else
+      output.out = npy_row(activation ? *activation
+                                      : std::vector(dimensions.elements(), std::numeric_limits<float>::quiet_NaN()));
+    return output;
+  });
 }
 
 }  // namespace

@@ -114,6 +114,17 @@ exit_code run_convert(const convert_options& options) {
 
 // ---- what classify and embed have in common
 
+void add_images(CLI::App* command, image_options& options) {
+  command->add_option("IMAGE", options.images, "Image files; - is standard input")->type_name("");
+  auto* list = command->add_option("--from", options.list, "A list of image files, one a line; - is standard input")
+                   ->type_name("LIST");
+  command->add_flag("-0,--null", options.null_separated, "The list's names end with a NUL byte, as find -print0 writes")
+      ->needs(list);
+  command->callback([&options] {
+    if (options.images.empty() && options.list.empty()) throw CLI::RequiredError("IMAGE or --from");
+  });
+}
+
 void add_backend_and_threads(CLI::App* command, std::string& backend, unsigned& threads) {
   const auto backends = backend_names();
   backend = backends.front();
@@ -133,7 +144,8 @@ void add_backend_and_threads(CLI::App* command, std::string& backend, unsigned& 
               throw CLI::ValidationError("--threads", "found \"" + text + "\", expected 1 to 256 or auto");
             threads = text == "auto" ? 0 : static_cast<unsigned>(count);
           },
-          "Threads for one image; auto: as many as this process may use (default: 1)")
+          "One for each image, or several where there are fewer images; auto: all that this process may use "
+          "(default: 1)")
       ->type_name("N|auto");
 }
 
@@ -146,10 +158,11 @@ void add_classify(CLI::App& app, classify_options& options) {
       "  mobilenet classify mobilenet.mnet panda.jpg\n"
       "  curl -s https://example.org/cat.jpg | mobilenet classify mobilenet.mnet - --top 1\n"
       "  mobilenet classify mobilenet.mnet --json photos/*.jpg > answers.jsonl\n"
+      "  find photos -name '*.jpg' | mobilenet classify mobilenet.mnet --json --threads auto --from -\n"
       "JPEG, PNG and BMP. An image that cannot be read is reported, the others are still classified, and the\n"
       "exit status is 1.");
   command->add_option("MODEL", options.model, "The packed model (.mnet)")->required()->type_name("");
-  command->add_option("IMAGE", options.images, "Image files; - is standard input")->required()->type_name("");
+  add_images(command, options.images);
   command->add_option("--top", options.top, "How many classes to show for each image (default: 3)")
       ->check(without_description(CLI::Range(1u, 1u << 20)))
       ->type_name("N");
@@ -176,7 +189,7 @@ void add_embed(CLI::App& app, embed_options& options) {
       "  mobilenet embed mobilenet.mnet --layer conv_pw_11_relu --npy photos/*.jpg > features.npy\n"
       "mobilenet inspect shows the names of the layers.");
   command->add_option("MODEL", options.model, "The packed model (.mnet)")->required()->type_name("");
-  command->add_option("IMAGE", options.images, "Image files; - is standard input")->required()->type_name("");
+  add_images(command, options.images);
   command
       ->add_option("--layer", options.layer,
                    "The layer whose activation is wanted, by its TensorFlow.js name (default: the pooled features)")

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,7 +21,9 @@ namespace mobilenet::tools {
 /// Clear it before anything else is written to the terminal; the end of the scope clears it too.
 class progress_bar {
  public:
-  explicit progress_bar(std::size_t total) : total_(total), enabled_(total >= worth_showing && redraws()) {}
+  /// total   how many there will be; none: nobody knows yet, so there is a count but no bar
+  explicit progress_bar(std::optional<std::size_t> total)
+      : total_(total), enabled_(total.value_or(worth_showing) >= worth_showing && redraws()) {}
   progress_bar(const progress_bar&) = delete;
   progress_bar& operator=(const progress_bar&) = delete;
   ~progress_bar() { clear(); }
@@ -29,15 +32,23 @@ class progress_bar {
   /// current  what is being worked on
   void show(std::size_t done, std::string_view current) {
     using namespace std::chrono_literals;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = clock::now();
     if (!enabled_ || now - last_drawn_ < 50ms) return;
     last_drawn_ = now;
-    const std::string total = std::to_string(total_);
-    std::string count = std::to_string(done);
-    count.insert(0, total.size() - count.size(), ' ');
-    const std::size_t filled = bar_width * done / total_;
-    const std::string line = "[" + std::string(filled, '#') + std::string(bar_width - filled, '.') + "] " + count +
-                             "/" + total + "  " + printable(current);
+    std::string line = std::to_string(done);
+    if (total_) {
+      const std::string total = std::to_string(*total_);
+      line.insert(0, total.size() - std::min(total.size(), line.size()), ' ');
+      const std::size_t filled = bar_width * done / *total_;
+      line = "[" + std::string(filled, '#') + std::string(bar_width - filled, '.') + "] " + line + "/" + total;
+    }
+    const std::chrono::duration<double> passed = now - started_;
+    if (done > 0 && passed > 200ms) {
+      char rate[32];
+      std::snprintf(rate, sizeof rate, "  %.3g/s", static_cast<double>(done) / passed.count());
+      line += rate;
+    }
+    line += "  " + printable(current);
     std::fprintf(stderr, "\r\x1b[K%s", shortened(line, terminal_width() - 1).c_str());
     std::fflush(stderr);
     drawn_ = true;
@@ -65,10 +76,12 @@ class progress_bar {
     return std::max<std::size_t>(known ? size.ws_col : 80, 20);
   }
 
-  std::size_t total_;
+  using clock = std::chrono::steady_clock;
+  std::optional<std::size_t> total_;
   bool enabled_;
   bool drawn_ = false;
-  std::chrono::steady_clock::time_point last_drawn_{};
+  clock::time_point started_ = clock::now();
+  clock::time_point last_drawn_{};
 };
 
 }  // namespace mobilenet::tools

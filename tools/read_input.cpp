@@ -1,6 +1,7 @@
 #include "read_input.hpp"
 
-#include <fcntl.h>
+#include "input_descriptor.hpp"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,23 +12,6 @@
 
 namespace mobilenet::tools {
 namespace {
-
-class input_descriptor {
- public:
-  explicit input_descriptor(const std::string& path)
-      : standard_input_(path == "-"),
-        number_(standard_input_ ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
-  input_descriptor(const input_descriptor&) = delete;
-  input_descriptor& operator=(const input_descriptor&) = delete;
-  ~input_descriptor() {
-    if (!standard_input_ && number_ >= 0) ::close(number_);
-  }
-  int number() const noexcept { return number_; }
-
- private:
-  bool standard_input_;
-  int number_;
-};
 
 error failure(const char* what) { return {errc::io_error, std::string(what) + ": " + std::strerror(errno)}; }
 

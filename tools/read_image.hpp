@@ -1,0 +1,23 @@
+// From a path to pixels, as every command does it.
+#pragma once
+
+#include "image_queue.hpp"
+
+#include <mobilenet/error.hpp>
+#include <mobilenet/image.hpp>
+
+#include <cstddef>
+#include <vector>
+
+namespace mobilenet::tools {
+
+inline constexpr std::size_t longest_image_file = 512u << 20;
+
+/// The bytes of an image's file, or those that standard input gave.
+/// errors   those of read_input()
+result<std::vector<std::byte>> read_bytes(const queued_image& queued);
+
+/// errors   those of decode_image(); unsupported: this program was built without a decoder
+result<image> decode(const std::vector<std::byte>& bytes, bool exif_orientation);
+
+}  // namespace mobilenet::tools
