@@ -31,6 +31,7 @@ LAYER_OF(pointwise_conv2d)
 LAYER_OF(global_average_pool)
 LAYER_OF(dense)
 LAYER_OF(softmax)
+LAYER_OF(sigmoid)
 #undef LAYER_OF
 
 template <class B>
@@ -175,6 +176,25 @@ TEST_CASE_TEMPLATE("softmax of huge scores does not overflow", B, MOBILENET_TEST
   CHECK(out.data()[0] == doctest::Approx(0.5));
   CHECK(out.data()[1] == doctest::Approx(0.5));
   for (int i = 2; i < 5; ++i) CHECK(out.data()[i] == doctest::Approx(0.0));
+}
+
+TEST_CASE_TEMPLATE("sigmoid equals the reference", B, MOBILENET_TEST_BACKENDS) {
+  std::uint32_t seed = 750;
+  for (const std::uint32_t count : {1u, 2u, 10u, 15u, 16u, 17u, 1000u, 1001u})
+    compare_with_reference<B>(layers::sigmoid{{1, 1, count}}, seed++);
+}
+
+TEST_CASE_TEMPLATE("sigmoid of huge scores does not overflow", B, MOBILENET_TEST_BACKENDS) {
+  auto context = B::context::create({}).value();
+  const layers::sigmoid params{{1, 1, 9}};
+  auto layer = B::sigmoid::prepare(context, params, {}).value();
+  tensor in = tensor::create(params.in).value();
+  tensor out = activation<B>(params.in);
+  const float scores[9] = {1e30f, -1e30f, 0.0f, 88.0f, -88.0f, 200.0f, -200.0f, 1.0f, -1.0f};
+  const double expected[9] = {1, 0, 0.5, 1, 0, 1, 0, 0.7310586, 0.2689414};
+  std::copy_n(scores, 9, in.data());
+  layer.run(context, in.data(), out.data());
+  for (int i = 0; i < 9; ++i) CHECK(out.data()[i] == doctest::Approx(expected[i]));
 }
 
 TEST_CASE_TEMPLATE("float16 kernels equal the reference on the same kernels", B, MOBILENET_TEST_BACKENDS) {

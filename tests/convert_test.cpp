@@ -186,6 +186,9 @@ TEST_CASE("the same network written differently gives the same packed layers") {
   check("Keras 3", [](auto& o) { o.written_as = topology::keras3; });
   check("layers in reverse", [](auto& o) { o.reverse_layers = true; });
   check("without model_config", [](auto& o) { o.model_config = false; });
+  check("keepdims, which TensorFlow.js 4.22 does not know", [](auto& o) { o.keepdims = true; });
+  check("a Dropout after every activation", [](auto& o) { o.dropouts = true; });
+  check("shards in a folder", [](auto& o) { o.shard_folder = "the weights/100%/"; });
   check("ReLU layers", [](auto& o) { o.relu_layer = true; });
   check("weights in any order", [](auto& o) { o.shuffle_weights = true; });
   check("a group for each layer", [](auto& o) { o.group_per_layer = true; });
@@ -392,8 +395,21 @@ TEST_CASE("a sigmoid of one score becomes two classes") {
   CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 3}, 2, {}}));
   CHECK(source.layers[1].kernel == std::vector<float>{0, 1, 0, 2, 0, 3});
   CHECK(source.layers[2].params == layers::description(layers::softmax{{1, 1, 2}}));
-  CHECK(ending("2", {1, 2, 3, 4, 5, 6}).failure() ==
-        "layer 'out' (Dense): sigmoids of 2 outputs, expected 1: a model of several labels at once is not supported");
+}
+
+TEST_CASE("sigmoids of several scores are a layer, and their classes do not exclude each other") {
+  hand_made m;
+  m.layer("GlobalAveragePooling2D", "pool")
+      .layer("Dense", "out", R"("units":2,"use_bias":false,"activation":"sigmoid")")
+      .weight("out/kernel", "[3,2]", {1, 2, 3, 4, 5, 6});
+  const model_source source = m.read().value();
+  CHECK(source.output == output_kind::classes);
+  CHECK(source.first_class == 0);
+  REQUIRE(source.layers.size() == 3);
+  CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 3}, 2, {}}));
+  CHECK(source.layers[1].folded_names == 1);  // the layer's own activation is the sigmoid's
+  CHECK(source.layers[2].params == layers::description(layers::sigmoid{{1, 1, 2}}));
+  CHECK(source.layers[2].names == "out");
 }
 
 TEST_CASE("a Rescaling layer in front becomes part of the preprocessing") {

@@ -205,8 +205,8 @@ TEST_CASE("each section of a wrong length has its message") {
 TEST_CASE("each layer field that is wrong has its message") {
   using layer = format::layer;
   const auto kind = [](std::uint32_t k) { return [k](layer& r) { r.kind = static_cast<format::layer_kind>(k); }; };
-  check_layer(5, kind(0), ".kind is 0, expected 1 to 6");
-  check_layer(5, kind(7), ".kind is 7, expected 1 to 6");
+  check_layer(5, kind(0), ".kind is 0, expected 1 to 7");
+  check_layer(5, kind(8), ".kind is 8, expected 1 to 7");
   check_layer(0, [](layer& r) { r.weight_type = 2; }, ".weight_type is 2, expected 0 or 1");
 
   for (std::size_t i = 0; i < 3; ++i) {

@@ -82,10 +82,13 @@ TEST_CASE("a convolution equals its formula") {
       }
 }
 
-TEST_CASE("softmax and global average pool by hand") {
+TEST_CASE("softmax, sigmoid and global average pool by hand") {
   const auto p = run<reference::softmax>(layers::softmax{{1, 1, 2}}, {}, {std::log(3.0f), 0.0f});
   CHECK(p[0] == doctest::Approx(0.75));
   CHECK(p[1] == doctest::Approx(0.25));
+  const auto q = run<reference::sigmoid>(layers::sigmoid{{1, 1, 2}}, {}, {std::log(3.0f), 0.0f});
+  CHECK(q[0] == doctest::Approx(0.75));
+  CHECK(q[1] == doctest::Approx(0.5));
   const auto mean = run<reference::global_average_pool>(layers::global_average_pool{{2, 1, 2}}, {}, {1, 10, 3, 30});
   CHECK(mean == std::vector<float>{2.0f, 20.0f});
 }

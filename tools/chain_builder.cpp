@@ -265,20 +265,21 @@ result<void> chain_builder::global_average_pool(const source_layer& layer) {
   return start(layer, layers::global_average_pool{current_}, {}, 0);
 }
 
-result<void> chain_builder::softmax(const source_layer& layer) {
+result<void> chain_builder::probabilities(const source_layer& layer, const char* what, layers::description params) {
   if (padding_) return does_not_fit(padding_->first, "no convolution follows it");
-  if (!is_vector()) return does_not_fit(layer, "softmax over an activation of " + to_string(current_));
+  if (!is_vector()) return does_not_fit(layer, std::string(what) + " over an activation of " + to_string(current_));
   if (!made_.empty() && last_name(made_.back().source.names) == layer.name)
     made_.back().source.folded_names = made_.back().name_count;
-  return start(layer, layers::softmax{current_}, {}, 0);
+  return start(layer, std::move(params), {}, 0);
+}
+
+result<void> chain_builder::softmax(const source_layer& layer) {
+  return probabilities(layer, "softmax", layers::softmax{current_});
 }
 
 result<void> chain_builder::sigmoid(const source_layer& layer) {
   auto* const head = linear() == nullptr ? nullptr : std::get_if<layers::dense>(&made_.back().source.params);
-  if (head == nullptr) return does_not_fit(layer, "there is no dense layer right before its sigmoid");
-  if (head->out_channels != 1)
-    return layer_error(layer, "sigmoids of " + std::to_string(head->out_channels) +
-                                  " outputs, expected 1: a model of several labels at once is not supported");
+  if (head == nullptr || head->out_channels != 1) return probabilities(layer, "sigmoid", layers::sigmoid{current_});
   open_layer& last = made_.back();
   std::vector<double> two;
   for (const double w : last.kernel) two.insert(two.end(), {0.0, w});

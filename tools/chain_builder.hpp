@@ -78,7 +78,8 @@ class chain_builder {
   result<void> clamp(const source_layer& layer, const layers::clamp& bounds);
   result<void> global_average_pool(const source_layer& layer);
   result<void> softmax(const source_layer& layer);
-  /// Of one score, the probability of the second of two classes: becomes a softmax of 0 and the score.
+  /// Of several scores, a probability for each. Of one, that of the second of two classes: a softmax of 0 and the
+  /// score.
   result<void> sigmoid(const source_layer& layer);
   /// A change of shape in which a vector stays one: Reshape, Flatten, Squeeze. All values of a larger activation
   /// may become one vector too, if a dense layer follows.
@@ -105,6 +106,8 @@ class chain_builder {
 
   result<void> start(const source_layer& layer, layers::description params, std::span<const float> kernel,
                      std::size_t channels);
+  /// A softmax or sigmoid layer.
+  result<void> probabilities(const source_layer& layer, const char* what, layers::description params);
   /// Multiplies the input's scale and offset, which wait for a kernel, into the kernel of a layer.
   result<void> take_in_waiting(open_layer& made) const;
   result<layers::padding> total_padding(const source_layer& layer, const window& w) const;

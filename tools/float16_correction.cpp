@@ -63,6 +63,9 @@ void run_layer(const layers::dense& p, const packed_weights& w, const float* in,
 void run_layer(const layers::softmax& p, const packed_weights& w, const float* in, float* out) {
   run<reference::softmax>(p, w, in, out);
 }
+void run_layer(const layers::sigmoid& p, const packed_weights& w, const float* in, float* out) {
+  run<reference::sigmoid>(p, w, in, out);
+}
 
 std::vector<double> channel_means(const std::vector<std::vector<float>>& activations, std::size_t channels) {
   std::vector<double> means(channels);

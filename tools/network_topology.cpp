@@ -27,6 +27,9 @@ result<network_topology> finish_topology(chain_builder& builder) {
       made.first_class = 1;
       made.notes.push_back("of 1001 probabilities the first, background, is not ranked");
     }
+  } else if (std::holds_alternative<layers::sigmoid>(made.chain.layers.back().params)) {
+    made.output = output_kind::classes;
+    made.notes.push_back("each class has a probability of its own: they do not exclude each other");
   }
   return made;
 }

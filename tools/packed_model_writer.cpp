@@ -64,6 +64,7 @@ kernel_extent extent(const layers::pointwise_conv2d& p) { return {p.in.channels,
 kernel_extent extent(const layers::dense& p) { return {p.in.channels, p.out_channels}; }
 kernel_extent extent(const layers::global_average_pool&) { return {}; }
 kernel_extent extent(const layers::softmax&) { return {}; }
+kernel_extent extent(const layers::sigmoid&) { return {}; }
 
 // What only some kinds of layer have.
 void describe(format::layer& r, const layers::conv2d& p) {
@@ -86,6 +87,7 @@ void describe(format::layer& r, const layers::pointwise_conv2d& p) {
 void describe(format::layer& r, const layers::dense& p) { r.clamp[0] = p.bounds.low, r.clamp[1] = p.bounds.high; }
 void describe(format::layer&, const layers::global_average_pool&) {}
 void describe(format::layer&, const layers::softmax&) {}
+void describe(format::layer&, const layers::sigmoid&) {}
 
 result<void> check_values(const layer_source& layer, std::span<const float> values, std::uint64_t expected,
                           const char* what) {

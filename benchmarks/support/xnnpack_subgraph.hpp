@@ -98,6 +98,8 @@ class xnnpack_subgraph {
       add(graph, layers::conv2d{p.in, p.out_channels, 1, 1, 1, {}, p.bounds}, w, kernels, in, out);
     } else if constexpr (std::is_same_v<Params, layers::global_average_pool>) {
       check(xnn_define_global_average_pooling_2d(graph, -HUGE_VALF, HUGE_VALF, in, out, 0));
+    } else if constexpr (std::is_same_v<Params, layers::sigmoid>) {
+      check(xnn_define_sigmoid(graph, in, out, 0));
     } else {
       check(xnn_define_softmax(graph, in, out, 0));
     }

@@ -14,7 +14,7 @@
 //       static result<conv2d> prepare(context&, const layers::conv2d&, const packed_weights&);
 //       void run(context&, const float* in, float* out) noexcept;       // 64-byte aligned, 16 spare bytes
 //     };
-//     ...  depthwise_conv2d, pointwise_conv2d, global_average_pool, dense, softmax likewise
+//     ...  depthwise_conv2d, pointwise_conv2d, global_average_pool, dense, softmax, sigmoid likewise
 //   };
 //
 // conv2d reads NHWC; all other layers read and write the back end's own layout, and conv2d writes it. A back
@@ -82,7 +82,8 @@ concept backend = requires(const run_options& options, const shape& s, const flo
         prepared_layer<typename B::pointwise_conv2d, layers::pointwise_conv2d, typename B::context>&&
             prepared_layer<typename B::global_average_pool, layers::global_average_pool, typename B::context>&&
                 prepared_layer<typename B::dense, layers::dense, typename B::context>&&
-                    prepared_layer<typename B::softmax, layers::softmax, typename B::context>;
+                    prepared_layer<typename B::softmax, layers::softmax, typename B::context>&&
+                        prepared_layer<typename B::sigmoid, layers::sigmoid, typename B::context>;
 // clang-format on
 
 MOBILENET_NAMESPACE_END

@@ -24,13 +24,13 @@ template <class B, class LayoutChange>
 struct network_step_of {
   using type =
       std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d, typename B::pointwise_conv2d,
-                   typename B::global_average_pool, typename B::dense, typename B::softmax>;
+                   typename B::global_average_pool, typename B::dense, typename B::softmax, typename B::sigmoid>;
 };
 template <has_fused B, class LayoutChange>
 struct network_step_of<B, LayoutChange> {
-  using type =
-      std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d, typename B::pointwise_conv2d,
-                   typename B::fused, typename B::global_average_pool, typename B::dense, typename B::softmax>;
+  using type = std::variant<LayoutChange, typename B::conv2d, typename B::depthwise_conv2d,
+                            typename B::pointwise_conv2d, typename B::fused, typename B::global_average_pool,
+                            typename B::dense, typename B::softmax, typename B::sigmoid>;
 };
 template <class B, class LayoutChange>
 using network_step = typename network_step_of<B, LayoutChange>::type;
@@ -177,6 +177,9 @@ class network {
   }
   result<step> prepare_layer(const layers::softmax& p, const packed_weights& w) {
     return as_step(B::softmax::prepare(*context_, p, w));
+  }
+  result<step> prepare_layer(const layers::sigmoid& p, const packed_weights& w) {
+    return as_step(B::sigmoid::prepare(*context_, p, w));
   }
   template <class Layer>
   static result<step> as_step(result<Layer> layer) {

@@ -22,6 +22,7 @@
 #include <mobilenet/layers/depthwise_conv2d.hpp>
 #include <mobilenet/layers/global_average_pool.hpp>
 #include <mobilenet/layers/pointwise_conv2d.hpp>
+#include <mobilenet/layers/sigmoid.hpp>
 #include <mobilenet/layers/softmax.hpp>
 #include <mobilenet/mapped_file.hpp>
 #include <mobilenet/preprocess.hpp>
@@ -99,6 +100,7 @@ enum class layer_kind : std::uint32_t {
   global_average_pool = 4,
   dense = 5,
   softmax = 6,
+  sigmoid = 7,
 };
 
 /// One layer. Fields that a kind has no use for are 0 (clamp: -inf, inf).
@@ -156,7 +158,8 @@ struct packed_weights {
 
 namespace layers {
 /// What any layer of the chain is.
-using description = std::variant<conv2d, depthwise_conv2d, pointwise_conv2d, global_average_pool, dense, softmax>;
+using description =
+    std::variant<conv2d, depthwise_conv2d, pointwise_conv2d, global_average_pool, dense, softmax, sigmoid>;
 
 inline shape input_shape(const description& d) {
   return std::visit([](const auto& layer) { return layer.in; }, d);
@@ -164,8 +167,8 @@ inline shape input_shape(const description& d) {
 inline shape output_shape(const description& d) {
   return std::visit([](const auto& layer) { return layer.output_shape(); }, d);
 }
-inline constexpr std::array<std::string_view, 6> kind_names{
-    "conv2d", "depthwise_conv2d", "pointwise_conv2d", "global_average_pool", "dense", "softmax"};
+inline constexpr std::array<std::string_view, 7> kind_names{
+    "conv2d", "depthwise_conv2d", "pointwise_conv2d", "global_average_pool", "dense", "softmax", "sigmoid"};
 /// "depthwise_conv2d" and so on.
 inline std::string_view kind_name(const description& d) { return kind_names[d.index()]; }
 }  // namespace layers
@@ -469,9 +472,11 @@ class packed_model {
       case format::layer_kind::global_average_pool: parsed.params = layers::global_average_pool{in}; break;
       case format::layer_kind::dense: parsed.params = layers::dense{in, out.channels, bounds}; break;
       case format::layer_kind::softmax: parsed.params = layers::softmax{in}; break;
-      default: return corrupt(field + ".kind", static_cast<std::uint32_t>(r.kind), "1 to 6");
+      case format::layer_kind::sigmoid: parsed.params = layers::sigmoid{in}; break;
+      default: return corrupt(field + ".kind", static_cast<std::uint32_t>(r.kind), "1 to 7");
     }
-    const bool vector_only = r.kind == format::layer_kind::dense || r.kind == format::layer_kind::softmax;
+    const bool vector_only = r.kind == format::layer_kind::dense || r.kind == format::layer_kind::softmax ||
+                             r.kind == format::layer_kind::sigmoid;
     if (vector_only && (in.height != 1 || in.width != 1))
       return corrupt(field + ".in is " + to_string(in) + ", expected 1x1 positions");
     const shape given = layers::output_shape(parsed.params);
@@ -491,7 +496,8 @@ class packed_model {
     // Panels times window times channels: the only product of four dimensions, so it is bounded step by step.
     std::uint64_t elements = 0;
     std::uint64_t bias_elements = 0;
-    if (r.kind != format::layer_kind::global_average_pool && r.kind != format::layer_kind::softmax) {
+    if (r.kind != format::layer_kind::global_average_pool && r.kind != format::layer_kind::softmax &&
+        r.kind != format::layer_kind::sigmoid) {
       const auto weights_length = section_bytes(format::section_kind::weights).size();
       bias_elements = std::uint64_t{layers::panels(r.out[2])} * layers::panel_width;
       const std::uint64_t per_channel =

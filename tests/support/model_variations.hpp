@@ -47,6 +47,13 @@ inline std::vector<std::pair<std::string, synthetic_model>> model_variations() {
     o.batch_norm = false;
     o.relu_layer = true;
   });
+  add_keras("keras_batch_norm_without_scale", [](keras& o) { o.bn_scale = false; });
+  add_keras("keras_batch_norm_without_center", [](keras& o) {
+    o.bn_center = false;
+    o.bn_epsilon = 0.1;
+  });
+  add_keras("keras_batch_norm_of_mean_and_variance", [](keras& o) { o.bn_scale = o.bn_center = false; });
+  add_keras("keras_dropouts", [](keras& o) { o.dropouts = true; });
   add_keras("keras_zero_padding", [](keras& o) { o.zero_padding = true; });
   add_keras("keras_zero_padding_even_size", [](keras& o) {
     o.zero_padding = true;
@@ -56,11 +63,16 @@ inline std::vector<std::pair<std::string, synthetic_model>> model_variations() {
     o.group_per_layer = true;
     o.shard_bytes = 1000;
   });
+  add_keras("keras_shards_in_a_folder", [](keras& o) { o.shard_folder = "the weights/"; });
+  add_keras("keras_uint8", [](keras& o) { o.stored_as = quantisation::uint8; });
+  add_keras("keras_uint16", [](keras& o) { o.stored_as = quantisation::uint16; });
+  add_keras("keras_float16", [](keras& o) { o.stored_as = quantisation::float16; });
   add_keras("keras_dense_and_softmax_layer", [](keras& o) { o.ends_with = keras::head::dense; });
   add_keras("keras_dense_with_softmax", [](keras& o) { o.ends_with = keras::head::dense_with_softmax; });
   add_keras("keras_two_dense", [](keras& o) { o.ends_with = keras::head::two_dense; });
   add_keras("keras_flatten", [](keras& o) { o.ends_with = keras::head::flatten; });
   add_keras("keras_sigmoid", [](keras& o) { o.ends_with = keras::head::sigmoid; });
+  add_keras("keras_sigmoids", [](keras& o) { o.ends_with = keras::head::sigmoids; });
   add_keras("keras_scores", [](keras& o) { o.ends_with = keras::head::scores; });
   add_keras("keras_pooling", [](keras& o) { o.ends_with = keras::head::pooling; });
   add_keras("keras_truncated", [](keras& o) {
@@ -81,6 +93,7 @@ inline std::vector<std::pair<std::string, synthetic_model>> model_variations() {
   add_graph("graph_average_pool", [](graph& o) { o.ends_with = graph::head::average_pool_reshape; });
   add_graph("graph_matrix", [](graph& o) { o.ends_with = graph::head::matrix; });
   add_graph("graph_scores", [](graph& o) { o.softmax = false; });
+  add_graph("graph_uint8", [](graph& o) { o.stored_as = quantisation::uint8; });
   add_graph("graph_identities_and_signature", [](graph& o) { o.identities = o.signature = o.reverse_nodes = true; });
   add_graph("graph_scales_input", [](graph& o) {
     o.scales_input = true;

@@ -76,5 +76,6 @@ inline layer_weights random_weights(const layers::dense& p, random_floats& value
 }
 inline layer_weights random_weights(const layers::global_average_pool&, random_floats&) { return {}; }
 inline layer_weights random_weights(const layers::softmax&, random_floats&) { return {}; }
+inline layer_weights random_weights(const layers::sigmoid&, random_floats&) { return {}; }
 
 }  // namespace mobilenet::test

@@ -34,6 +34,7 @@ struct synthetic_graph_options {
   form written_as = form::fused;
   padding pads = padding::same;
   head ends_with = head::mean_convolution;
+  quantisation stored_as = quantisation::none;
   bool softmax = true;
   bool scales_input = false;  ///< x * 2 - 1 in front, as TF Hub's modules have it
   bool signature = false;
@@ -72,7 +73,8 @@ class synthetic_graph_writer {
     if (options_.identities) add_node("Identity", "output", {last_}, "");
 
     synthetic_model made;
-    const std::string manifest = weights_.make_manifest(4u << 20, false, made);
+    weights_.quantise(options_.stored_as);
+    const std::string manifest = weights_.make_manifest(4u << 20, false, "", made);
     std::string nodes;
     if (options_.reverse_nodes) std::reverse(nodes_.begin(), nodes_.end());
     for (const std::string& node : nodes_) nodes += (nodes.empty() ? "" : ",") + node;

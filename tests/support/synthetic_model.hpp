@@ -4,6 +4,8 @@
 
 #include "random_layer.hpp"
 
+#include <float_to_half.hpp>
+
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -12,20 +14,36 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <random>
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace mobilenet::test {
 
+/// How weights are stored, as the tfjs converter's --quantize_* options do it.
+enum class quantisation { none, uint8, uint16, float16 };
+
 /// How a model is written.
 struct synthetic_options {
   enum class topology { functional, sequential, nested, keras3 };
-  enum class head { convolution, dense, dense_with_softmax, two_dense, flatten, sigmoid, scores, none, pooling };
+  enum class head {
+    convolution,
+    dense,
+    dense_with_softmax,
+    two_dense,
+    flatten,
+    sigmoid,
+    sigmoids,
+    scores,
+    none,
+    pooling
+  };
 
   double alpha = 0.25;
   std::uint32_t resolution = 224;
@@ -33,14 +51,21 @@ struct synthetic_options {
   std::uint32_t blocks = 13;  ///< depthwise-separable blocks, from the front: fewer make a small model
   std::uint32_t seed = 1;
 
-  bool batch_norm = true;     ///< otherwise a bias of the convolution's own
+  bool batch_norm = true;  ///< otherwise a bias of the convolution's own
+  bool bn_scale = true;    ///< batch norm has a gamma
+  bool bn_center = true;   ///< batch norm has a beta
+  double bn_epsilon = 1e-3;
   bool relu_layer = false;    ///< ReLU(max_value 6) rather than Activation("relu6")
   bool zero_padding = false;  ///< stride 2 as ZeroPadding2D((0,1),(0,1)) + valid, as newer Keras has it
+  bool dropouts = false;      ///< a Dropout after every activation
+  bool keepdims = false;      ///< of the pooling
   topology written_as = topology::functional;
   head ends_with = head::convolution;
   bool model_config = true;     ///< otherwise class_name and config directly in modelTopology, as tfjs saves
   bool reverse_layers = false;  ///< the array of layers runs from the output to the input
 
+  quantisation stored_as = quantisation::none;
+  std::string shard_folder;  ///< in front of every shard's name
   std::size_t shard_bytes = 4u << 20;
   bool group_per_layer = false;  ///< one group of the manifest for each layer, as the files of 2018 have it
   bool shuffle_weights = false;
@@ -55,13 +80,13 @@ struct synthetic_model {
 
   /// Throws std::runtime_error where a file cannot be written.
   void write_to(const std::string& folder) const {
-    std::filesystem::create_directories(folder);
     write(folder + "/model.json", std::as_bytes(std::span(json)));
     for (const auto& [name, bytes] : shards) write(folder + "/" + name, bytes);
   }
 
  private:
   static void write(const std::string& path, std::span<const std::byte> bytes) {
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     std::FILE* file = std::fopen(path.c_str(), "wb");
     const bool written = file != nullptr && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
     if ((file != nullptr && std::fclose(file) != 0) || !written) throw std::runtime_error(path + ": cannot write");
@@ -92,8 +117,15 @@ class synthetic_weights {
     for (std::size_t i = weights_.size(); i > 1; --i) std::swap(weights_[i - 1], weights_[engine() % i]);
   }
 
+  /// Stores all float32 weights in another form.
+  void quantise(quantisation form) {
+    for (weight& w : weights_)
+      if (form != quantisation::none && std::string_view(w.dtype) == "float32") quantise(w, form);
+  }
+
   /// The JSON of weightsManifest; the shards go to `made`.
-  std::string make_manifest(std::size_t shard_bytes, bool group_per_layer, synthetic_model& made) const {
+  std::string make_manifest(std::size_t shard_bytes, bool group_per_layer, const std::string& shard_folder,
+                            synthetic_model& made) const {
     std::vector<std::vector<const weight*>> groups;
     for (const weight& w : weights_) {
       if (groups.empty() || (group_per_layer && groups.back().front()->group != w.group)) groups.emplace_back();
@@ -112,8 +144,8 @@ class synthetic_weights {
       for (std::size_t i = 0; i < count; ++i) {
         const auto begin = static_cast<std::ptrdiff_t>(i * shard_bytes);
         const auto end = static_cast<std::ptrdiff_t>(std::min(bytes.size(), (i + 1) * shard_bytes));
-        const std::string name =
-            "group" + std::to_string(g + 1) + "-shard" + std::to_string(i + 1) + "of" + std::to_string(count) + ".bin";
+        const std::string name = shard_folder + "group" + std::to_string(g + 1) + "-shard" + std::to_string(i + 1) +
+                                 "of" + std::to_string(count) + ".bin";
         json.String(name.c_str());
         made.shards.emplace_back(name, std::vector<std::byte>(bytes.begin() + begin, bytes.begin() + end));
       }
@@ -130,6 +162,10 @@ class synthetic_weights {
         json.EndArray();
         json.Key("dtype");
         json.String(w->dtype);
+        if (!w->quantised_as.empty()) {
+          json.Key("quantization");
+          json.RawValue(w->quantised_as.data(), w->quantised_as.size(), rapidjson::kObjectType);
+        }
         json.EndObject();
       }
       json.EndArray();
@@ -146,7 +182,43 @@ class synthetic_weights {
     std::vector<std::uint32_t> shape;
     const char* dtype;
     std::vector<std::byte> bytes;
+    std::string quantised_as = {};  // JSON
   };
+
+  template <class T>
+  static void store(weight& w, const std::vector<T>& numbers) {
+    const auto raw = std::as_bytes(std::span(numbers));
+    w.bytes.assign(raw.begin(), raw.end());
+  }
+  static void quantise(weight& w, quantisation form) {
+    std::vector<float> values(w.bytes.size() / sizeof(float));
+    std::memcpy(values.data(), w.bytes.data(), w.bytes.size());
+    if (form == quantisation::float16) {
+      std::vector<std::uint16_t> halves(values.size());
+      std::transform(values.begin(), values.end(), halves.begin(), tools::float_to_half);
+      store(w, halves);
+      w.quantised_as = R"({"dtype":"float16"})";
+      return;
+    }
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    const double min = static_cast<double>(*low);
+    const double range = static_cast<double>(*high) - min;
+    const double steps = form == quantisation::uint8 ? 255.0 : 65535.0;
+    const double scale = range > 0.0 ? range / steps : 1.0;
+    std::vector<std::uint16_t> numbers(values.size());
+    std::transform(values.begin(), values.end(), numbers.begin(), [&](float v) {
+      return static_cast<std::uint16_t>(std::lround((static_cast<double>(v) - min) / scale));
+    });
+    if (form == quantisation::uint8)
+      store(w, std::vector<std::uint8_t>(numbers.begin(), numbers.end()));
+    else
+      store(w, numbers);
+    char text[128];
+    std::snprintf(text, sizeof text, R"({"dtype":"%s","scale":%.17g,"min":%.17g})",
+                  form == quantisation::uint8 ? "uint8" : "uint16", scale, min);
+    w.quantised_as = text;
+  }
+
   random_floats values_;
   std::vector<weight> weights_;
 };
@@ -177,7 +249,9 @@ class synthetic_writer {
     add_head(channels);
     synthetic_model made;
     if (options_.shuffle_weights) weights_.shuffle(options_.seed);
-    const std::string manifest = weights_.make_manifest(options_.shard_bytes, options_.group_per_layer, made);
+    weights_.quantise(options_.stored_as);
+    const std::string manifest =
+        weights_.make_manifest(options_.shard_bytes, options_.group_per_layer, options_.shard_folder, made);
     made.json = R"({"format":"layers-model","generatedBy":"synthetic","convertedBy":null,"modelTopology":)" +
                 make_topology() + R"(,"weightsManifest":)" + manifest + "}";
     return made;
@@ -239,9 +313,13 @@ class synthetic_writer {
   void normalise(const std::string& name, std::uint32_t channels) {
     if (options_.batch_norm) {
       const std::string bn = name + "_bn";
-      add_layer("BatchNormalization", bn, R"("axis":-1,"momentum":0.99,"epsilon":0.001,"center":true,"scale":true)");
-      add_weight(bn, "gamma", {channels}, 0.5f, 1.5f);
-      add_weight(bn, "beta", {channels}, -0.1f, 0.3f);
+      char epsilon[32];
+      std::snprintf(epsilon, sizeof epsilon, "%g", options_.bn_epsilon);
+      add_layer("BatchNormalization", bn,
+                R"("axis":-1,"momentum":0.99,"epsilon":)" + std::string(epsilon) + R"(,"center":)" +
+                    bool_text(options_.bn_center) + R"(,"scale":)" + bool_text(options_.bn_scale));
+      if (options_.bn_scale) add_weight(bn, "gamma", {channels}, 0.5f, 1.5f);
+      if (options_.bn_center) add_weight(bn, "beta", {channels}, -0.1f, 0.3f);
       add_weight(bn, "moving_mean", {channels}, -0.1f, 0.1f);
       add_weight(bn, "moving_variance", {channels}, 0.5f, 1.5f);
     } else {
@@ -251,6 +329,7 @@ class synthetic_writer {
       add_layer("ReLU", name + "_relu", R"("max_value":6.0,"negative_slope":0.0,"threshold":0.0)");
     else
       add_layer("Activation", name + "_relu", R"("activation":"relu6")");
+    if (options_.dropouts) add_layer("Dropout", name + "_dropout", R"("rate":0.2,"noise_shape":null,"seed":null)");
   }
 
   void add_head(std::uint32_t channels) {
@@ -263,13 +342,15 @@ class synthetic_writer {
       add_dense("predictions", channels * size * size, options_.classes, "softmax");
       return;
     }
-    add_layer("GlobalAveragePooling2D", "global_average_pooling2d_1", pooling);
+    add_layer("GlobalAveragePooling2D", "global_average_pooling2d_1",
+              pooling + (options_.keepdims ? R"(,"keepdims":true)" : ""));
     switch (options_.ends_with) {
       case head::none:
       case head::flatten:
       case head::pooling: return;
       case head::convolution:
-        add_layer("Reshape", "reshape_1", "\"target_shape\":[1,1," + std::to_string(channels) + "]");
+        if (!options_.keepdims)
+          add_layer("Reshape", "reshape_1", "\"target_shape\":[1,1," + std::to_string(channels) + "]");
         add_layer("Dropout", "dropout", R"("rate":0.001,"noise_shape":null,"seed":null)");
         add_layer("Conv2D", "conv_preds",
                   "\"filters\":" + classes +
@@ -286,6 +367,7 @@ class synthetic_writer {
       case head::dense_with_softmax: return add_dense("predictions", channels, options_.classes, "softmax");
       case head::scores: return add_dense("predictions", channels, options_.classes, "linear");
       case head::sigmoid: return add_dense("predictions", channels, 1, "sigmoid");
+      case head::sigmoids: return add_dense("predictions", channels, options_.classes, "sigmoid");
       case head::two_dense:
         add_dense("hidden", channels, 20, "relu");
         add_layer("Dropout", "dropout", R"("rate":0.5)");

@@ -42,6 +42,7 @@ struct eigen {
   class global_average_pool;
   class dense;
   class softmax;
+  class sigmoid;
 
  private:
   static constexpr std::size_t width = layers::panel_width;
@@ -351,6 +352,19 @@ class eigen::softmax {
  private:
   explicit softmax(const layers::softmax& p) : params_(p) {}
   layers::softmax params_;
+};
+
+class eigen::sigmoid {
+ public:
+  static result<sigmoid> prepare(context&, const layers::sigmoid& p, const packed_weights&) { return sigmoid(p); }
+  void run(context&, const float* in, float* out) const noexcept {
+    const auto count = static_cast<Eigen::Index>(params_.in.channels);
+    vector(out, count) = (1.0f + (-const_vector(in, count)).exp()).inverse();
+  }
+
+ private:
+  explicit sigmoid(const layers::sigmoid& p) : params_(p) {}
+  layers::sigmoid params_;
 };
 
 static_assert(backend<eigen>);

@@ -30,6 +30,7 @@ struct reference {
   class global_average_pool;
   class dense;
   class softmax;
+  class sigmoid;
 
  private:
   static constexpr std::size_t width = layers::panel_width;
@@ -205,6 +206,18 @@ class reference::softmax : prepared<layers::softmax> {
     for (std::size_t i = 0; i < count; ++i) sum += std::exp(static_cast<double>(in[i]) - highest);
     for (std::size_t i = 0; i < count; ++i)
       out[i] = static_cast<float>(std::exp(static_cast<double>(in[i]) - highest) / sum);
+  }
+};
+
+class reference::sigmoid : prepared<layers::sigmoid> {
+ public:
+  using prepared::prepared;
+  static result<sigmoid> prepare(context&, const layers::sigmoid& params, const packed_weights& weights) {
+    return sigmoid{params, weights};
+  }
+  void run(context&, const float* in, float* out) const noexcept {
+    for (std::size_t i = 0; i < params_.in.channels; ++i)
+      out[i] = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(in[i]))));
   }
 };
 

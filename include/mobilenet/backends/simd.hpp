@@ -37,6 +37,7 @@ struct simd {
   class global_average_pool;
   class dense;
   class softmax;
+  class sigmoid;
 
   /// The best target that was compiled and that this processor has.
   static simd_target best_target() noexcept {
@@ -490,6 +491,20 @@ class simd::softmax {
  private:
   explicit softmax(const layers::softmax& params) : params_(params) {}
   layers::softmax params_;
+};
+
+class simd::sigmoid {
+ public:
+  static result<sigmoid> prepare(context&, const layers::sigmoid& params, const packed_weights&) {
+    return sigmoid(params);
+  }
+  void run(context& c, const float* in, float* out) const noexcept {
+    c.kernels().sigmoid(in, params_.in.channels, out);
+  }
+
+ private:
+  explicit sigmoid(const layers::sigmoid& params) : params_(params) {}
+  layers::sigmoid params_;
 };
 
 static_assert(backend<simd>);

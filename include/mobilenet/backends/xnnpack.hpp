@@ -1,4 +1,4 @@
-// The XNNPACK back end: every layer is an XNNPACK subgraph of one node, so that it works with Debian's package of
+// The XNNPACK back end: every layer is an XNNPACK subgraph of its own, so that it works with Debian's package of
 // 2022 as with today's sources (the operator API changed in between, the subgraph API did not).
 //
 // Activations are NHWC. XNNPACK packs kernels into an order of its own at prepare and keeps that copy; the plain
@@ -68,6 +68,7 @@ struct xnnpack {
   class global_average_pool;
   class dense;
   class softmax;
+  class sigmoid;
 
  private:
   static error failure(const char* function, xnn_status status) {
@@ -75,7 +76,7 @@ struct xnnpack {
             std::string("XNNPACK: ") + function + " returned status " + std::to_string(static_cast<int>(status))};
   }
 
-  // A runtime of one node, from external value 0 to external value 1.
+  // A layer's runtime, from external value 0 to external value 1.
   class operation {
    public:
     void run(context&, const float* in, float* out) noexcept {
@@ -120,6 +121,7 @@ struct xnnpack {
     std::uint32_t constant(const dimensions& dims, const float* data) {
       return value(dims, data, XNN_INVALID_VALUE_ID, 0);
     }
+    std::uint32_t intermediate(const dimensions& dims) { return value(dims, nullptr, XNN_INVALID_VALUE_ID, 0); }
     xnn_subgraph_t subgraph() const noexcept { return subgraph_.get(); }
     std::uint32_t in() const noexcept { return in_; }
     std::uint32_t out() const noexcept { return out_; }
@@ -255,6 +257,18 @@ class xnnpack::softmax : public operation {
     builder build({1, p.in.channels}, {1, p.in.channels});
     build.keep("xnn_define_softmax", xnn_define_softmax(build.subgraph(), build.in(), build.out(), 0));
     return build.finish<softmax>(context, p.in.channels);
+  }
+};
+
+class xnnpack::sigmoid : public operation {
+ public:
+  static result<sigmoid> prepare(context& context, const layers::sigmoid& p, const packed_weights&) {
+    builder build({1, p.in.channels}, {1, p.in.channels});
+    // XNNPACK's sigmoid gives NaN for huge scores; beyond 100 there is nothing left to tell apart.
+    const auto clamped = build.intermediate({1, p.in.channels});
+    build.keep("xnn_define_clamp", xnn_define_clamp(build.subgraph(), -100.0f, 100.0f, build.in(), clamped, 0));
+    build.keep("xnn_define_sigmoid", xnn_define_sigmoid(build.subgraph(), clamped, build.out(), 0));
+    return build.finish<sigmoid>(context, p.in.channels);
   }
 };
 

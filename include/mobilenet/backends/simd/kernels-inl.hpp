@@ -688,7 +688,26 @@ inline void softmax(const float* in, std::size_t count, float* out) noexcept {
   for (std::size_t i = 0; i < count - whole; ++i) out[whole + i] = last[i] / sum;
 }
 
-inline constexpr table kernels{compiled_for, &pointwise, &depthwise, &convolution, &dense, &average, &softmax};
+inline void sigmoid(const float* in, std::size_t count, float* out) noexcept {
+  const tag<8> d;
+  constexpr std::size_t N = hn::MaxLanes(d);
+  // The exponential of a number that is not positive cannot overflow.
+  const auto probability = [&](const float* from) HWY_ATTR {
+    const auto score = hn::LoadU(d, from);
+    const auto e = hn::Exp(d, hn::Neg(hn::Abs(score)));
+    const auto one = hn::Set(d, 1.0f);
+    return hn::Div(hn::IfThenElse(hn::Lt(score, hn::Zero(d)), e, one), hn::Add(one, e));
+  };
+  const std::size_t whole = count / N * N;
+  for (std::size_t i = 0; i < whole; i += N) hn::StoreU(probability(in + i), d, out + i);
+  if (whole == count) return;
+  alignas(64) float last[8] = {};
+  std::copy(in + whole, in + count, last);
+  hn::StoreU(probability(last), d, last);
+  std::copy(last, last + (count - whole), out + whole);
+}
+
+inline constexpr table kernels{compiled_for, &pointwise, &depthwise, &convolution, &dense, &average, &softmax, &sigmoid};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace simd_kernels

@@ -93,6 +93,7 @@ struct table {
   void (*dense)(const dense_arguments&) noexcept;
   void (*average)(const float* in, std::size_t positions, std::size_t channels, float* out) noexcept;
   void (*softmax)(const float* in, std::size_t count, float* out) noexcept;
+  void (*sigmoid)(const float* in, std::size_t count, float* out) noexcept;
 };
 
 /// A target's kernels, or null where they were not compiled.
