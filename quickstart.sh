@@ -20,6 +20,7 @@ usage: ./quickstart.sh [--no-install]         build, then classify a sample imag
 
 Debian packages that are missing are installed by apt-get, as root or with sudo; --no-install leaves that to you.
 MOBILENET_EXTRA_PACKAGES names more of them, "clang" for instance, which the tests use where it is there.
+MOBILENET_WERROR=ON makes warnings errors, MOBILENET_FUZZ_SECONDS=60 lets the tests fuzz for so long.
 Everything is built in build/ (Release); cmake, ninja and ctest work there as usual.
 END
 }
@@ -57,7 +58,8 @@ build_all() {
   [ ! -e $build/CMakeCache.txt ] || generator=()  # a build folder keeps the generator it began with
   say "building in $build/"
   cmake -S . -B $build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release --log-level=WARNING \
-    -DMOBILENET_BUILD_TESTS="$1" -DMOBILENET_BUILD_BENCHMARKS="$1" -DMOBILENET_BUILD_EXAMPLES="$1" > /dev/null
+    -DMOBILENET_BUILD_TESTS="$1" -DMOBILENET_BUILD_BENCHMARKS="$1" -DMOBILENET_BUILD_EXAMPLES="$1" \
+    -DMOBILENET_WERROR="${MOBILENET_WERROR:-OFF}" > /dev/null
   if [ ! -t 1 ] && [ -e $build/build.ninja ]; then quiet=(-- --quiet); fi
   cmake --build $build "${quiet[@]}"
 }

@@ -9,8 +9,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <variant>
-#include <vector>
 
 namespace {
 
@@ -33,10 +34,13 @@ void repair_header(std::span<std::byte> bytes) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  std::vector<std::byte> storage(size + format::alignment);
-  const auto misaligned = reinterpret_cast<std::uintptr_t>(storage.data()) % format::alignment;
-  const std::span<std::byte> bytes = std::span(storage).subspan(format::alignment - misaligned, size);
-  std::memcpy(bytes.data(), data, size);
+  // As a mapping is aligned, and exactly as long as the input, so that no byte past the end goes unnoticed.
+  constexpr std::align_val_t alignment{format::alignment};
+  const auto release = [](std::byte* memory) { ::operator delete(memory, alignment); };
+  const std::unique_ptr<std::byte, decltype(release)> storage(static_cast<std::byte*>(::operator new(size, alignment)),
+                                                              release);
+  const std::span<std::byte> bytes(storage.get(), size);
+  if (size > 0) std::memcpy(bytes.data(), data, size);
   repair_header(bytes);
 
   const auto model = packed_model::from_bytes(bytes);

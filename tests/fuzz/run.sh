@@ -41,7 +41,7 @@ pids=()
 for target in "${targets[@]}"; do
   mkdir -p "$build/corpus/$target"
   "$(find "$build" -name "fuzz_$target" -type f)" -max_total_time="$seconds" -max_len=8192 -timeout=20 \
-    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$build/found/$target-" \
+    -rss_limit_mb=2048 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$build/found/$target-" \
     "$build/corpus/$target" "$corpora/$target" > "$build/$target.log" 2>&1 &
   pids+=($!)
 done

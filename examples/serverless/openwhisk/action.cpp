@@ -78,6 +78,36 @@ whisk_action classifier_action(handler& h) {
   };
 }
 
+outcome<whisk_initialization> initialization_of(json_value& body) {
+  const auto wrong = [](std::string_view field, const json_value& found, std::string_view expected) {
+    return failure{kind::invalid_parameter, std::string(field) + ": found " + std::string(type_name(found)) +
+                                                ", expected " + std::string(expected)};
+  };
+  whisk_initialization init;
+  if (!body.IsObject()) return wrong("body", body, "an object");
+  json_value* value = find(body, "value");
+  if (value == nullptr || value->IsNull()) return init;
+  if (!value->IsObject()) return wrong("value", *value, "an object");
+  for (const std::string_view field : {"name", "main", "code"}) {
+    const json_value* text = find(*value, field);
+    if (text != nullptr && !text->IsNull() && !text->IsString())
+      return wrong("value." + std::string(field), *text, "a string");
+  }
+  if (const json_value* binary = find(*value, "binary"); binary != nullptr && !binary->IsNull() && !binary->IsBool())
+    return wrong("value.binary", *binary, "a boolean");
+  if (const auto given = text_member(*value, "main"); !given.empty()) init.main = given;
+  init.has_code = !text_member(*value, "code").empty();
+  json_value* env = find(*value, "env");
+  if (env == nullptr || env->IsNull()) return init;
+  if (!env->IsObject()) return wrong("value.env", *env, "an object");
+  for (const auto& member : members(*env))
+    if (!environment::valid_name(text_of(member.name)))
+      return failure{kind::invalid_parameter, "value.env: found the name " + shown(text_of(member.name)) +
+                                                  ", expected one that can be an environment variable"};
+  init.environment = env;
+  return init;
+}
+
 std::string environment_text(const json_value& value) {
   if (value.IsNull()) return {};
   return value.IsString() ? std::string(text_of(value)) : to_json(value);

@@ -25,6 +25,16 @@ struct whisk_action {
 /// {"error":{"statusCode",…}}; anything else with the result itself, or {"error":"…"}.
 whisk_action classifier_action(handler& h);
 
+/// What /init says of the action. Refers to the JSON it was read from.
+struct whisk_initialization {
+  std::string_view main = "main";
+  bool has_code = false;
+  json_value* environment = nullptr;  ///< an object whose keys can be variables' names; null where there is none
+};
+
+/// errors   invalid_parameter: names the field
+outcome<whisk_initialization> initialization_of(json_value& body);
+
 struct whisk_answer {
   int status = 200;  ///< 200 for application errors too; else the request itself was wrong
   std::string json;

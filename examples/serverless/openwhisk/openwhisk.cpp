@@ -59,37 +59,15 @@ class whisk_service {
     if (initialized_) return refused({kind::forbidden, "Cannot initialize the action more than once."});
     auto body = json_document::parse(std::move(request.body), "body");
     if (!body) return refused(body.error());
-    json_value& root = body->root();
-    const auto wrong = [](std::string_view field, const json_value& found, std::string_view expected) {
-      return refused({kind::invalid_parameter, std::string(field) + ": found " + std::string(type_name(found)) +
-                                                   ", expected " + std::string(expected)});
-    };
-    if (!root.IsObject()) return wrong("body", root, "an object");
-    std::string_view main = "main";
-    if (json_value* value = find(root, "value"); value != nullptr && !value->IsNull()) {
-      if (!value->IsObject()) return wrong("value", *value, "an object");
-      for (const std::string_view field : {"name", "main", "code"}) {
-        const json_value* text = find(*value, field);
-        if (text != nullptr && !text->IsNull() && !text->IsString())
-          return wrong("value." + std::string(field), *text, "a string");
-      }
-      if (const json_value* binary = find(*value, "binary");
-          binary != nullptr && !binary->IsNull() && !binary->IsBool())
-        return wrong("value.binary", *binary, "a boolean");
-      if (const auto given = text_member(*value, "main"); !given.empty()) main = given;
-      if (!text_member(*value, "code").empty()) log_line("code: not used, this image is the action");
-      if (json_value* env = find(*value, "env"); env != nullptr && !env->IsNull()) {
-        if (!env->IsObject()) return wrong("value.env", *env, "an object");
-        for (const auto& member : members(*env))
-          if (!environment::valid_name(text_of(member.name)))
-            return refused({kind::invalid_parameter, "value.env: found the name " + shown(text_of(member.name)) +
-                                                         ", expected one that can be an environment variable"});
-        variables_.clear();
-        for (const auto& member : members(*env))
-          variables_.set(std::string(text_of(member.name)), environment_text(member.value));
-      }
+    auto init = initialization_of(body->root());
+    if (!init) return refused(init.error());
+    if (init->has_code) log_line("code: not used, this image is the action");
+    if (init->environment != nullptr) {
+      variables_.clear();
+      for (const auto& member : members(*init->environment))
+        variables_.set(std::string(text_of(member.name)), environment_text(member.value));
     }
-    if (auto ready = action_.initialize(main); !ready) return refused(ready.error());
+    if (auto ready = action_.initialize(init->main); !ready) return refused(ready.error());
     initialized_ = true;
     return {.body = "{\"ok\":true}"};
   }
