@@ -351,19 +351,19 @@ outcome<void> http_server::listen() {
   if (ec)
     return failure{kind::unavailable, "cannot listen on " + s.options.address + " port " +
                                           std::to_string(s.options.port) + ": " + ec.message()};
+  // Before anybody is told of the port: a signal that comes while the model still loads is not to end the process.
+  for (const int number : {SIGTERM, SIGINT}) {
+    s.signals.add(number, ec);
+  }
+  s.signals.async_wait([&s](error_code failed, int) {
+    if (!failed) s.drain();
+  });
   log_line("listening on " + s.options.address + " port " + std::to_string(s.acceptor.local_endpoint(ec).port()));
   return {};
 }
 
 void http_server::run() {
   state& s = *state_;
-  for (const int number : {SIGTERM, SIGINT}) {
-    error_code ignored;
-    s.signals.add(number, ignored);
-  }
-  s.signals.async_wait([&s](error_code ec, int) {
-    if (!ec) s.drain();
-  });
   s.accept();
   for (;;) {
     try {
