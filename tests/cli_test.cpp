@@ -343,6 +343,19 @@ TEST_CASE("many images on any number of threads: their answers in their order, a
     }
 }
 
+TEST_CASE("--lenient: bad images are reported, and the exit status is 0; a bad model still fails") {
+  const workplace here;
+  for (const char* command : {"classify", "embed"}) {
+    const std::string bad = here / "empty.jpg";
+    CHECK(mobilenet_program({command, here.model(), bad}).status == 1);
+    const auto run = mobilenet_program({command, here.model(), bad, "--json", "--lenient"});
+    CHECK(run.status == 0);
+    CHECK(run.err == "mobilenet: " + bad + ": the file is empty\n");
+    CHECK(json_lines(run.out).at(0).HasMember("error"));
+    CHECK(mobilenet_program({command, here / "none.mnet", here / "a.png", "--lenient"}).status == 1);
+  }
+}
+
 TEST_CASE("who writes a path into the list and waits gets the answer") {
   const workplace here;
   // The shell writes the second path after it has read the first answer.

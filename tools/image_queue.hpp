@@ -18,6 +18,7 @@ struct image_options {
   std::vector<std::string> images;  ///< paths; "-" is standard input
   std::string list;                 ///< a file with more paths, one a line; "-" is standard input; empty: none
   bool null_separated = false;      ///< paths of the list end with a NUL byte, not with a line
+  bool lenient = false;             ///< images that cannot be read do not make the command fail
 };
 
 /// One image to be worked on.

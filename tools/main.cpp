@@ -120,6 +120,7 @@ void add_images(CLI::App* command, image_options& options) {
                    ->type_name("LIST");
   command->add_flag("-0,--null", options.null_separated, "The list's names end with a NUL byte, as find -print0 writes")
       ->needs(list);
+  command->add_flag("--lenient", options.lenient, "Exit status 0 even if some images could not be read");
   command->callback([&options] {
     if (options.images.empty() && options.list.empty()) throw CLI::RequiredError("IMAGE or --from");
   });
@@ -176,7 +177,7 @@ void add_classify(CLI::App& app, classify_options& options) {
 exit_code run_classify(const classify_options& options) {
   const auto done = classify(options);
   if (!done) return fail(done.error());
-  return *done ? exit_ok : exit_failed;
+  return *done || options.images.lenient ? exit_ok : exit_failed;
 }
 
 // ---- embed
@@ -205,7 +206,7 @@ void add_embed(CLI::App& app, embed_options& options) {
 exit_code run_embed(const embed_options& options) {
   const auto done = embed(options);
   if (!done) return fail(done.error());
-  return *done ? exit_ok : exit_failed;
+  return *done || options.images.lenient ? exit_ok : exit_failed;
 }
 
 // ---- inspect
