@@ -343,6 +343,26 @@ TEST_CASE("many images on any number of threads: their answers in their order, a
     }
 }
 
+TEST_CASE("--decoder turbojpeg reads JPEG that stb_image does not, and leaves other formats to it") {
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+  const workplace here;
+  here.write("arithmetic.jpg", std::as_bytes(std::span(tiny_images::jpeg_arithmetic)));
+  std::vector<std::string> arguments{"classify", here.model(), here / "arithmetic.jpg", here / "a.png"};
+  CHECK(mobilenet_program(arguments).status == 1);
+  arguments.insert(arguments.end(), {"--decoder", "stb"});
+  CHECK(mobilenet_program(arguments).status == 1);
+  arguments.back() = "turbojpeg";
+  const auto run = mobilenet_program(arguments);
+  CHECK(run.status == 0);
+  CHECK(run.err.empty());
+  CHECK(lines(run.out) == 8);
+  arguments.back() = "abacus";
+  CHECK(mobilenet_program(arguments).status == 2);
+#else
+  MESSAGE("skipped: built without libturbojpeg");
+#endif
+}
+
 TEST_CASE("--lenient: bad images are reported, and the exit status is 0; a bad model still fails") {
   const workplace here;
   for (const char* command : {"classify", "embed"}) {

@@ -17,7 +17,6 @@ struct classify_options {
   std::string backend;
   unsigned threads = 1;  ///< in all, an image each; 0: as many as the process may use
   bool json = false;
-  bool exif_orientation = false;  ///< turn photos upright first
 };
 
 /// Prints each image's classes on standard output, or one line of JSON for each, in the order given; what is

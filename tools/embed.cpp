@@ -94,10 +94,11 @@ std::string npy_row(std::span<const float> values) {
 }
 
 template <class B>
-result<std::vector<float>> embed_one(classifier<B>& classifier, const queued_image& queued, bool exif_orientation) {
+result<std::vector<float>> embed_one(classifier<B>& classifier, const queued_image& queued,
+                                     const image_options& options) {
   const auto bytes = read_bytes(queued);
   if (!bytes) return bytes.error();
-  const auto image = decode(*bytes, exif_orientation);
+  const auto image = decode(*bytes, options);
   if (!image) return image.error();
   const auto activation = classifier.run(*image);
   if (!activation) return activation.error();
@@ -125,7 +126,7 @@ result<bool> embed_with(const embed_options& options) {
     std::fwrite(header.data(), 1, header.size(), stdout);
   }
   return for_each_image(*queue, *pool, [&](classifier<B>& classifier, const queued_image& image) {
-    const auto activation = embed_one(classifier, image, options.exif_orientation);
+    const auto activation = embed_one(classifier, image, options.images);
     image_output output;
     if (!activation) output.error = activation.error().message;
     if (!options.npy)

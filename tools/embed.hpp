@@ -14,10 +14,9 @@ struct embed_options {
   image_options images;
   std::string layer;  ///< a tfjs layer's name; empty: the pooled features before the class scores
   std::string backend;
-  unsigned threads = 1;           ///< in all, an image each; 0: as many as the process may use
-  bool json = false;              ///< a line of JSON for each image: the default, for those who want to say it
-  bool npy = false;               ///< one NumPy array for all images instead
-  bool exif_orientation = false;  ///< turn photos upright first
+  unsigned threads = 1;  ///< in all, an image each; 0: as many as the process may use
+  bool json = false;     ///< a line of JSON for each image: the default, for those who want to say it
+  bool npy = false;      ///< one NumPy array for all images instead
 };
 
 /// Prints the activation of a layer for each image on standard output: {"image", "layer", "shape", "embedding"},

@@ -19,6 +19,8 @@ struct image_options {
   std::string list;                 ///< a file with more paths, one a line; "-" is standard input; empty: none
   bool null_separated = false;      ///< paths of the list end with a NUL byte, not with a line
   bool lenient = false;             ///< images that cannot be read do not make the command fail
+  std::string decoder;              ///< one of decoder_names(); empty: the first
+  bool exif_orientation = false;    ///< turn photos upright first
 };
 
 /// One image to be worked on.

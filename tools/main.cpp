@@ -4,6 +4,7 @@
 #include "convert.hpp"
 #include "embed.hpp"
 #include "inspect.hpp"
+#include "read_image.hpp"
 #include "text.hpp"
 
 #include <mobilenet/version.hpp>
@@ -16,6 +17,7 @@
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -34,6 +36,12 @@ exit_code fail(const mobilenet::error& e) {
   std::fflush(stdout);
   std::fprintf(stderr, "mobilenet: %s\n", printable(e.message).c_str());
   return exit_failed;
+}
+
+std::string joined(const std::vector<std::string>& choices) {
+  std::string all;
+  for (const std::string& choice : choices) all += (all.empty() ? "" : "|") + choice;
+  return all;
 }
 
 // The type's name says already what is allowed.
@@ -121,6 +129,18 @@ void add_images(CLI::App* command, image_options& options) {
   command->add_flag("-0,--null", options.null_separated, "The list's names end with a NUL byte, as find -print0 writes")
       ->needs(list);
   command->add_flag("--lenient", options.lenient, "Exit status 0 even if some images could not be read");
+  const auto decoders = decoder_names();
+  if (decoders.size() > 1)
+    command
+        ->add_option("--decoder", options.decoder,
+                     "What decodes JPEG: turbojpeg is faster, a little different in its pixels, and what browsers show "
+                     "(default: " +
+                         decoders.front() + ")")
+        ->check(without_description(CLI::IsMember(decoders)))
+        ->type_name(joined(decoders));
+  command->add_flag(
+      "--exif-orientation", options.exif_orientation,
+      "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
   command->callback([&options] {
     if (options.images.empty() && options.list.empty()) throw CLI::RequiredError("IMAGE or --from");
   });
@@ -129,11 +149,9 @@ void add_images(CLI::App* command, image_options& options) {
 void add_backend_and_threads(CLI::App* command, std::string& backend, unsigned& threads) {
   const auto backends = backend_names();
   backend = backends.front();
-  std::string choice;
-  for (const std::string& name : backends) choice += (choice.empty() ? "" : "|") + name;
   command->add_option("--backend", backend, "What computes the layers (default: " + backend + ")")
       ->check(without_description(CLI::IsMember(backends)))
-      ->type_name(choice);
+      ->type_name(joined(backends));
   command
       ->add_option_function<std::string>(
           "--threads",
@@ -169,9 +187,6 @@ void add_classify(CLI::App& app, classify_options& options) {
       ->type_name("N");
   add_backend_and_threads(command, options.backend, options.threads);
   command->add_flag("--json", options.json, "One JSON object a line for each image, with times in milliseconds");
-  command->add_flag(
-      "--exif-orientation", options.exif_orientation,
-      "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
 }
 
 exit_code run_classify(const classify_options& options) {
@@ -198,9 +213,6 @@ void add_embed(CLI::App& app, embed_options& options) {
   add_backend_and_threads(command, options.backend, options.threads);
   auto* json = command->add_flag("--json", options.json, "One JSON object a line for each image (default)");
   command->add_flag("--npy", options.npy, "One NumPy array for all images: float32, [image, ...]")->excludes(json);
-  command->add_flag(
-      "--exif-orientation", options.exif_orientation,
-      "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
 }
 
 exit_code run_embed(const embed_options& options) {

@@ -5,6 +5,9 @@
 #if MOBILENET_WITH_DECODE
 #include <mobilenet/decode_image.hpp>
 #endif
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+#include <mobilenet/decode_turbojpeg.hpp>
+#endif
 
 namespace mobilenet::tools {
 
@@ -12,9 +15,28 @@ result<std::vector<std::byte>> read_bytes(const queued_image& queued) {
   return queued.read ? *queued.read : read_input(queued.path, longest_image_file);
 }
 
-result<image> decode([[maybe_unused]] const std::vector<std::byte>& bytes, [[maybe_unused]] bool exif_orientation) {
+std::vector<std::string> decoder_names() {
+  std::vector<std::string> names;
 #if MOBILENET_WITH_DECODE
-  return decode_image(bytes, {.apply_exif_orientation = exif_orientation});
+  names.emplace_back("stb");
+#endif
+#if MOBILENET_WITH_DECODE && MOBILENET_WITH_DECODE_TURBOJPEG
+  names.emplace_back("turbojpeg");
+#endif
+  return names;
+}
+
+result<image> decode([[maybe_unused]] const std::vector<std::byte>& bytes,
+                     [[maybe_unused]] const image_options& options) {
+#if MOBILENET_WITH_DECODE
+  const decode_options how{.apply_exif_orientation = options.exif_orientation};
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+  if (options.decoder == "turbojpeg")
+    return decode_by_first(
+        bytes, how, [](const auto& b, const auto& o) { return decode_turbojpeg(b, o); },
+        [](const auto& b, const auto& o) { return decode_image(b, o); });
+#endif
+  return decode_image(bytes, how);
 #else
   return error{errc::unsupported, "this program was built without an image decoder (stb_image)"};
 #endif

@@ -7,6 +7,7 @@
 #include <mobilenet/image.hpp>
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace mobilenet::tools {
@@ -17,7 +18,10 @@ inline constexpr std::size_t longest_image_file = 512u << 20;
 /// errors   those of read_input()
 result<std::vector<std::byte>> read_bytes(const queued_image& queued);
 
+/// The decoders that this program was built with, the standard one first.
+std::vector<std::string> decoder_names();
+
 /// errors   those of decode_image(); unsupported: this program was built without a decoder
-result<image> decode(const std::vector<std::byte>& bytes, bool exif_orientation);
+result<image> decode(const std::vector<std::byte>& bytes, const image_options& options);
 
 }  // namespace mobilenet::tools
