@@ -444,6 +444,21 @@ TEST_CASE("a JPEG that lacks its Huffman tables decodes to nothing random") {
   if (first) CHECK(pixels_of(*first) == pixels_of(*second));
 }
 
+TEST_CASE("what a PNG leaves unwritten in a buffer that grew is zero, not what the heap held before") {
+  namespace detail = mobilenet::detail;
+  std::free(std::memset(std::malloc(4096), 0xaa, 4096));
+  auto* buffer = static_cast<unsigned char*>(std::malloc(16));
+  std::memset(buffer, 1, 16);
+  detail::stb_growth_limit = 4096;
+  buffer = static_cast<unsigned char*>(detail::stb_grow(buffer, 16, 4000));
+  REQUIRE(buffer != nullptr);
+  CHECK(std::count(buffer, buffer + 16, 1) == 16);
+  CHECK(std::count(buffer + 16, buffer + 4000, 0) == 3984);
+  CHECK(detail::stb_grow(buffer, 4000, 5000) == nullptr);
+  CHECK(detail::stb_growth_limit == 0);
+  std::free(buffer);
+}
+
 TEST_CASE("random damage crashes nothing") {
   std::mt19937 random(1);
   const std::span<const std::uint8_t> originals[] = {tiny_images::jpeg_baseline, tiny_images::jpeg_progressive,

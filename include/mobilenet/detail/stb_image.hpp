@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 
 // All that stb_image includes itself, here first, so that nothing of it lands in our namespace.
 #include <assert.h>
@@ -37,10 +38,15 @@ namespace detail {
 /// inflate to 4 GB.
 inline thread_local std::size_t stb_growth_limit = 0;
 
-inline void* stb_grow(void* memory, std::size_t bytes) noexcept {
-  if (bytes <= stb_growth_limit) return std::realloc(memory, bytes);
-  stb_growth_limit = 0;
-  return nullptr;
+// The new part is zeroed: a damaged PNG (one whose distance code is 30 or 31) copies bytes that were never written.
+inline void* stb_grow(void* memory, std::size_t old_bytes, std::size_t bytes) noexcept {
+  if (bytes > stb_growth_limit) {
+    stb_growth_limit = 0;
+    return nullptr;
+  }
+  auto* grown = static_cast<char*>(std::realloc(memory, bytes));
+  if (grown != nullptr && bytes > old_bytes) std::memset(grown + old_bytes, 0, bytes - old_bytes);
+  return grown;
 }
 
 }  // namespace detail
@@ -306,7 +312,7 @@ MOBILENET_NAMESPACE_END
 #define STBI_ASSERT(condition) ((void)0)  // NDEBUG or not, the same code in every translation unit
 // Zeroed: a damaged file can leave pixels unwritten, or name a Huffman table that it does not define.
 #define STBI_MALLOC(bytes) ::std::calloc(1, bytes)
-#define STBI_REALLOC_SIZED(memory, old_bytes, bytes) ::mobilenet::detail::stb_grow(memory, bytes)
+#define STBI_REALLOC_SIZED(memory, old_bytes, bytes) ::mobilenet::detail::stb_grow(memory, old_bytes, bytes)
 #define STBI_FREE(memory) ::std::free(memory)
 
 // extern "C" even in our namespace: without names of their own they would collide with a host's in this unit.
