@@ -62,7 +62,7 @@ struct resize_tap {
 };
 
 inline void resize_row(const std::uint8_t* top, const std::uint8_t* bottom, double row_fraction, const resize_tap* taps,
-                       std::size_t columns, const std::array<std::uint32_t, 3>& channel, const float* scaled,
+                       std::size_t columns, const std::array<std::uint32_t, 3>& channel, const double* scaled,
                        float* out) noexcept {
 #if defined(__clang__)
 #pragma clang fp contract(off)
@@ -102,7 +102,8 @@ inline void resize_row(const std::uint8_t* top, const std::uint8_t* bottom, doub
 class preprocessor {
  public:
   explicit preprocessor(const preprocessing& profile = {}) {
-    for (unsigned x = 0; x < scaled_.size(); ++x) scaled_[x] = profile.apply(static_cast<std::uint8_t>(x));
+    for (unsigned x = 0; x < scaled_.size(); ++x)
+      scaled_[x] = static_cast<double>(profile.apply(static_cast<std::uint8_t>(x)));
   }
 
   result<void> operator()(const image_view& image, tensor_view out) {
@@ -159,7 +160,7 @@ class preprocessor {
     return {0, 1, 2};
   }
 
-  std::array<float, 256> scaled_{};
+  std::array<double, 256> scaled_{};  // float32 values, as doubles because that is what they are used as
   std::array<std::uint32_t, 3> channel_{};
   std::vector<detail::resize_tap> taps_;
   std::uint32_t width_in_ = 0;
