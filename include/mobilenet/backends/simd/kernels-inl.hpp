@@ -19,7 +19,8 @@
 #if HWY_TARGET == HWY_STATIC_TARGET || \
     (HWY_TARGET & (HWY_SCALAR | HWY_EMU128 | HWY_SSE2 | HWY_SSE4 | HWY_AVX2 | HWY_AVX3 | HWY_NEON))
 #if HWY_HAVE_SCALABLE
-#error "<mobilenet/backends/simd.hpp> has no kernels for registers of unknown length: leave HWY_DISABLED_TARGETS alone, or add this target to it"
+#error \
+    "<mobilenet/backends/simd.hpp> has no kernels for registers of unknown length: leave HWY_DISABLED_TARGETS alone, or add this target to it"
 #endif
 
 #include <hwy/contrib/math/math-inl.h>
@@ -46,19 +47,19 @@ namespace hn = hwy::HWY_NAMESPACE;
 // keep both FMA units of an AVX2 processor busy; what bounds them is the number of registers.
 #if HWY_TARGET <= HWY_AVX3  // 32 registers of 16 lanes
 inline constexpr simd_target compiled_for = simd_target::avx512;
-inline constexpr std::size_t tile_rows = 12, tile_panels = 2, tile_lanes = 16;
-#elif HWY_TARGET == HWY_AVX2  // 16 registers of 8 lanes
+inline constexpr std::size_t tile_rows = 12, tile_panels = 2, tile_lanes = 16, register_count = 32;
+#elif HWY_TARGET == HWY_AVX2                                                // 16 registers of 8 lanes
 inline constexpr simd_target compiled_for = simd_target::avx2;
-inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16;
+inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16, register_count = 16;
 #elif HWY_ARCH_ARM && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128  // NEON: 32 registers of 4 lanes
 inline constexpr simd_target compiled_for = simd_target::neon;
-inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16;
+inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16, register_count = 32;
 #elif HWY_TARGET == HWY_SSE4  // 16 registers of 4 lanes, no FMA: a product needs one more
 inline constexpr simd_target compiled_for = simd_target::sse4;
-inline constexpr std::size_t tile_rows = 5, tile_panels = 1, tile_lanes = 8;
+inline constexpr std::size_t tile_rows = 5, tile_panels = 1, tile_lanes = 8, register_count = 16;
 #else
 inline constexpr simd_target compiled_for = simd_target::baseline;
-inline constexpr std::size_t tile_rows = 1, tile_panels = 1, tile_lanes = 8;
+inline constexpr std::size_t tile_rows = 1, tile_panels = 1, tile_lanes = 8, register_count = 0;
 #endif
 
 // How far ahead of their use weights are fetched: most of them come from memory, not from a cache.
@@ -69,6 +70,14 @@ template <std::size_t L>
 using tag = hn::CappedTag<float, L>;
 template <std::size_t L>
 inline constexpr std::size_t registers = L / hn::MaxLanes(tag<L>());
+
+// Positions of a tile of P panels of L lanes in the first layers, whose sums are short: as many as there are registers
+// for, because there the beginnings and ends of tiles are what costs. 28 and 14 also divide a row of 112 positions.
+template <std::size_t P, std::size_t L>
+inline constexpr std::size_t short_tile_rows = tile_lanes < 16
+                                                   ? tile_rows
+                                                   : std::min<std::size_t>(28, (register_count - 1 - P * registers<L>) /
+                                                                                   (P * registers<L>));
 
 template <class D>
 HWY_INLINE hn::Vec<D> load_weights(D d, const float* w) {
@@ -259,15 +268,8 @@ void pointwise_panels(const pointwise_arguments& p) {
       widen(p.w, panel * panel_elements, panels * panel_elements, widened);
       w = widened;
     }
-    tile_arguments<T> t{p.in_block_stride,
-                        p.in_channels / 16,
-                        p.in_channels % 16,
-                        w,
-                        panel_elements,
-                        p.w.bias + panel * 16,
-                        block_width(p.out_channels),
-                        p.out_block_stride,
-                        p.clamp};
+    tile_arguments<T> t{p.in_block_stride,     p.in_channels / 16,          p.in_channels % 16, w,      panel_elements,
+                        p.w.bias + panel * 16, block_width(p.out_channels), p.out_block_stride, p.clamp};
     // Each panel's tiles fetch as many weights as they read, `ahead_bytes` further on: later panels, and later layers,
     // for the file has them in the order of their use. Where the end of the file is passed nothing happens.
     const std::size_t tile_count = (p.positions + tile_rows - 1) / tile_rows;
@@ -297,9 +299,10 @@ inline void pointwise_narrow(const pointwise_arguments& p) {
     widen(p.w, panel * p.in_channels * 16, p.in_channels * 16, widened);
     for (std::size_t lane = 0; lane < out_stride; lane += tile_lanes) {
       tile_arguments<float> t{
-          0,          0,                  p.in_channels, widened + lane, 0, p.w.bias + panel * 16 + lane,
-          out_stride, p.out_block_stride, p.clamp};
-      overlapping_tiles<tile_rows, 1, tile_lanes, 16, 8>(t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
+          0,      0, p.in_channels, widened + lane, 0, p.w.bias + panel * 16 + lane, out_stride, p.out_block_stride,
+          p.clamp};
+      overlapping_tiles<short_tile_rows<1, tile_lanes>, 1, tile_lanes, 16, 8>(
+          t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
     }
   }
 }
@@ -360,8 +363,7 @@ HWY_NOINLINE void depthwise_tiles(const depthwise_row& row, std::size_t count, s
         for (std::size_t j = 0; j < 3; ++j) w[j] = hn::LoadU(d, kernel + j * 16);
         MOBILENET_UNROLL
         for (std::size_t column = 0; column < columns; ++column) {
-          const vec value =
-              hn::LoadU(d, column == 0 ? in_first : column == columns - 1 ? in_last : in + column * W);
+          const vec value = hn::LoadU(d, column == 0 ? in_first : column == columns - 1 ? in_last : in + column * W);
           MOBILENET_UNROLL
           for (std::size_t j = 0; j < 3; ++j)
             if (column >= j && (column - j) % Stride == 0 && (column - j) / Stride < C)
@@ -530,7 +532,7 @@ struct inside {
 // Lanes [lane, lane + L) of P panels, all columns of the rows whose windows lie inside from left to right.
 template <std::size_t P, std::size_t L>
 void rgb_rows(const convolution_arguments& p, std::size_t panel, std::size_t lane) {
-  constexpr std::size_t rows = L < tile_lanes ? std::max<std::size_t>(tile_rows, 10) : tile_rows;
+  constexpr std::size_t rows = short_tile_rows<P, L>;
   const std::size_t width = block_width(p.out_channels);
   alignas(64) float widened[P * 27 * 16];
   const float* kernel = static_cast<const float*>(p.w.kernel) + panel * 27 * 16;
@@ -612,7 +614,8 @@ void dense_panels(const dense_arguments& p) {
     MOBILENET_UNROLL
     for (std::size_t v = 0; v < V; ++v) {
       MOBILENET_UNROLL
-      for (std::size_t u = 0; u < U; ++u) sums[u][v] = u == 0 ? hn::LoadU(d, p.w.bias + panel * 16 + v * N) : hn::Zero(d);
+      for (std::size_t u = 0; u < U; ++u)
+        sums[u][v] = u == 0 ? hn::LoadU(d, p.w.bias + panel * 16 + v * N) : hn::Zero(d);
     }
     std::size_t c = 0;
     for (; c + U <= p.in_channels; c += U, w += U * 16) {
@@ -620,7 +623,8 @@ void dense_panels(const dense_arguments& p) {
       for (std::size_t u = 0; u < U; ++u) {
         const vec value = hn::Set(d, p.in[c + u]);
         MOBILENET_UNROLL
-        for (std::size_t v = 0; v < V; ++v) sums[u][v] = hn::MulAdd(load_weights(d, w + u * 16 + v * N), value, sums[u][v]);
+        for (std::size_t v = 0; v < V; ++v)
+          sums[u][v] = hn::MulAdd(load_weights(d, w + u * 16 + v * N), value, sums[u][v]);
       }
     }
     for (; c < p.in_channels; ++c, w += 16) {
@@ -671,9 +675,8 @@ inline void softmax(const float* in, std::size_t count, float* out) noexcept {
   alignas(64) float last[8] = {};  // the elements that do not fill a register
   const std::size_t whole = count / N * N;
   std::copy(in + whole, in + count, last);
-  const auto exponential = [&](const float* from) HWY_ATTR {
-    return hn::Exp(d, hn::Sub(hn::LoadU(d, from), hn::Set(d, highest)));
-  };
+  const auto exponential = [&](const float* from)
+                               HWY_ATTR { return hn::Exp(d, hn::Sub(hn::LoadU(d, from), hn::Set(d, highest))); };
   auto sums = hn::Zero(d);
   for (std::size_t i = 0; i < whole; i += N) {
     const auto e = exponential(in + i);
@@ -707,7 +710,8 @@ inline void sigmoid(const float* in, std::size_t count, float* out) noexcept {
   std::copy(last, last + (count - whole), out + whole);
 }
 
-inline constexpr table kernels{compiled_for, &pointwise, &depthwise, &convolution, &dense, &average, &softmax, &sigmoid};
+inline constexpr table kernels{compiled_for, &pointwise, &depthwise, &convolution,
+                               &dense,       &average,   &softmax,   &sigmoid};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace simd_kernels
