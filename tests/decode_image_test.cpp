@@ -23,6 +23,7 @@ using mobilenet::decode_image;
 using mobilenet::errc;
 using support::byte_vector;
 using support::make_bmp;
+using support::make_core_bmp;
 using support::make_png;
 
 auto decode(std::span<const std::uint8_t> bytes, const mobilenet::decode_options& options = {}) {
@@ -212,6 +213,21 @@ TEST_CASE("BMP: 24 bits from the bottom up and from the top down, palette, 16 an
   check_pixels(make_bmp(2, 1, 1, {0b01000000, 0, 0, 0}, {30, 20, 10, 0, 60, 50, 40, 0}), 2, 1,
                {10, 20, 30, 40, 50, 60});
   check_pixels(make_bmp(1, 1, 16, {0xff, 0x7f, 0, 0}), 1, 1, {255, 255, 255});
+}
+
+TEST_CASE("BMP: colours that a palette lacks are black, not what the stack held; palettes of OS/2") {
+  const byte_vector two{30, 20, 10, 0, 60, 50, 40, 0};
+  check_pixels(make_bmp(3, 1, 8, {1, 2, 255, 0}, two), 3, 1, {40, 50, 60, 0, 0, 0, 0, 0, 0});
+  check_pixels(make_bmp(3, -1, 4, {0x1f, 0x00, 0, 0}, two), 3, 1, {40, 50, 60, 0, 0, 0, 10, 20, 30});
+  check_pixels(make_bmp(2, -2, 8, {0, 0, 0, 0, 1, 1, 0, 0}, two), 2, 2,
+               {10, 20, 30, 10, 20, 30, 40, 50, 60, 40, 50, 60});
+  const byte_vector core{30, 20, 10, 60, 50, 40};
+  check_pixels(make_core_bmp(2, 1, 1, {0b01000000, 0, 0, 0}, core), 2, 1, {10, 20, 30, 40, 50, 60});
+  check_pixels(make_core_bmp(3, 2, 4, {0x01, 0x00, 0, 0, 0x11, 0x10, 0, 0}, core), 3, 2,
+               {40, 50, 60, 40, 50, 60, 40, 50, 60, 10, 20, 30, 40, 50, 60, 10, 20, 30});
+  byte_vector all(768);
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<std::uint8_t>(i / 3);
+  check_pixels(make_core_bmp(2, 1, 8, {255, 252, 0, 0}, all), 2, 1, {255, 255, 255, 252, 252, 252});
 }
 
 TEST_CASE("what is no image is refused in one line that says what it is") {

@@ -1,8 +1,10 @@
 // JPEG, PNG and BMP bytes to pixels, by stb_image. Not part of mobilenet.hpp: include it where you decode.
 #pragma once
 
+#include <mobilenet/detail/bmp.hpp>
 #include <mobilenet/detail/exif.hpp>
 #include <mobilenet/detail/file_bytes.hpp>
+#include <mobilenet/detail/image_errors.hpp>
 #include <mobilenet/detail/jpeg_segments.hpp>
 #include <mobilenet/detail/stb_image.hpp>
 #include <mobilenet/image.hpp>
@@ -15,6 +17,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,29 +56,21 @@ inline result<void> check_png(const file_bytes& file) {
   return truncated_image();
 }
 
-/// stb_image reads missing pixels of a BMP as zeros; these are as many bytes as it must have.
-inline result<void> check_bmp(const file_bytes& file, std::uint64_t width, std::uint64_t height) {
-  const std::uint64_t pixels_at = file.le32(10);
-  const bool core_header = file.le32(14) == 12;
-  const std::uint64_t row = (width * file.le16(core_header ? 24 : 28) + 31) / 32 * 4;
-  if (pixels_at > file.size() || row * height > file.size() - pixels_at) return truncated_image();
-  return {};
-}
-
 /// "Adobe", version 100, transform 0: four components are CMYK.
 inline constexpr std::string_view adobe_segment{
     "\xff\xee\x00\x0e"
     "Adobe\0\x64\0\0\0\0\0",
     16};
 
-/// A copy of a JPEG with that segment in front of all others; by malloc, null without memory.
-inline std::byte* with_adobe_segment(std::span<const std::byte> jpeg) noexcept {
+/// A copy of a JPEG with that segment in front of all others.
+inline file_copy with_adobe_segment(std::span<const std::byte> jpeg) {
   constexpr std::size_t start_of_image = 2;
-  auto* copy = static_cast<std::byte*>(std::malloc(jpeg.size() + adobe_segment.size()));
-  if (copy == nullptr) return nullptr;
-  std::memcpy(copy, jpeg.data(), start_of_image);
-  std::memcpy(copy + start_of_image, adobe_segment.data(), adobe_segment.size());
-  std::memcpy(copy + start_of_image + adobe_segment.size(), jpeg.data() + start_of_image, jpeg.size() - start_of_image);
+  file_copy copy(jpeg.size() + adobe_segment.size());
+  if (copy.data == nullptr) return copy;
+  std::byte* to = copy.data.get();
+  std::memcpy(to, jpeg.data(), start_of_image);
+  std::memcpy(to + start_of_image, adobe_segment.data(), adobe_segment.size());
+  std::memcpy(to + start_of_image + adobe_segment.size(), jpeg.data() + start_of_image, jpeg.size() - start_of_image);
   return copy;
 }
 
@@ -137,12 +132,14 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
     if (!whole) return std::move(whole).error();
   }
 
-  // Without Adobe's segment stb_image takes CMYK for YCbCr and alpha.
-  std::unique_ptr<std::byte, void (*)(void*)> with_segment(nullptr, std::free);
-  if (jpeg.components == 4 && !jpeg.adobe) {
-    with_segment.reset(detail::with_adobe_segment(bytes));
-    if (with_segment == nullptr) return error{errc::out_of_memory, "image: no memory for a copy of the file"};
-    bytes = {with_segment.get(), bytes.size() + detail::adobe_segment.size()};
+  // Without Adobe's segment stb_image takes CMYK for YCbCr and alpha, and it does not clear a palette.
+  std::optional<detail::file_copy> copy;
+  if (jpeg.components == 4 && !jpeg.adobe) copy = detail::with_adobe_segment(bytes);
+  if (format == image_format::bmp && detail::bmp_layout(file, width).bits <= 8)
+    copy = detail::with_whole_palette(file, bytes, width, height);
+  if (copy) {
+    if (copy->data == nullptr) return error{errc::out_of_memory, "image: no memory for a copy of the file"};
+    bytes = {copy->data.get(), copy->size};
   }
 
   // Twice what the rows can take before they are unfiltered, because the buffer doubles; the compressed data is

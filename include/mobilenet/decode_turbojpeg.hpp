@@ -3,6 +3,7 @@
 
 #include <mobilenet/detail/exif.hpp>
 #include <mobilenet/detail/file_bytes.hpp>
+#include <mobilenet/detail/image_errors.hpp>
 #include <mobilenet/detail/jpeg_segments.hpp>
 #include <mobilenet/image.hpp>
 #include <mobilenet/image_decoder.hpp>

@@ -99,4 +99,22 @@ inline byte_vector make_bmp(std::int32_t width, std::int32_t height, std::uint16
   return out;
 }
 
+/// A BMP with the 12-byte header of OS/2: a palette of three bytes a colour.
+inline byte_vector make_core_bmp(std::uint16_t width, std::uint16_t height, std::uint16_t bits, const byte_vector& rows,
+                                 const byte_vector& palette) {
+  byte_vector out{'B', 'M'};
+  const auto pixels_at = static_cast<std::uint32_t>(14 + 12 + palette.size());
+  append_le(out, static_cast<std::uint32_t>(pixels_at + rows.size()), 4);
+  append_le(out, 0, 4);
+  append_le(out, pixels_at, 4);
+  append_le(out, 12, 4);
+  append_le(out, width, 2);
+  append_le(out, height, 2);
+  append_le(out, 1, 2);
+  append_le(out, bits, 2);
+  append(out, palette);
+  append(out, rows);
+  return out;
+}
+
 }  // namespace support

@@ -2,22 +2,13 @@
 #pragma once
 
 #include <mobilenet/detail/file_bytes.hpp>
+#include <mobilenet/detail/image_errors.hpp>
 #include <mobilenet/error.hpp>
 
 #include <cstdint>
-#include <string>
-#include <string_view>
-#include <utility>
 
 MOBILENET_NAMESPACE_BEGIN
 namespace detail {
-
-inline error truncated_image() { return {errc::invalid_image, "image: truncated: the file ends before the pixels do"}; }
-inline error damaged_image(std::string_view what) {
-  std::string message = "image: damaged: ";
-  for (const char c : what) message += c >= ' ' && c <= '~' ? c : '?';  // decoders quote what they find as it is
-  return {errc::invalid_image, std::move(message)};
-}
 
 struct jpeg_segments {
   std::uint32_t frame = 0;  ///< marker of the frame header: 0xc0 and 0xc1 baseline, 0xc2 progressive; 0: none
