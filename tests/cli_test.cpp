@@ -152,6 +152,9 @@ TEST_CASE("a command line that is wrong: exit status 2, what is wrong and how to
     CHECK(contains(run.err, "--help\n"));
     CHECK(lines(run.err) == 2);
   }
+  CHECK(mobilenet_program({"frobnicate"}).err ==
+        "mobilenet: found the command \"frobnicate\", expected convert, classify, embed or inspect\nTry: mobilenet "
+        "--help\n");
   const auto nothing = mobilenet_program({});
   CHECK(nothing.status == 2);
   CHECK(nothing.out.empty());
@@ -278,6 +281,9 @@ TEST_CASE("a list of images, from a file and from standard input, after those of
   };
   const bytes lines_of_both = list(here / "a.png" + "\n\n" + (here / "b.jpg"));  // the last line needs no end
   here.write("list", lines_of_both);
+  CHECK(mobilenet_program({"classify", here.model(), "--from", "-"},
+                          {.standard_input = list(here / "a.png" + "\r\n" + (here / "b.jpg") + "\r\n")})
+            .out == expected);
   CHECK(mobilenet_program({"classify", here.model(), "--from", here / "list"}).out == expected);
   CHECK(mobilenet_program({"classify", here.model(), "--from", "-"}, {.standard_input = lines_of_both}).out ==
         expected);
@@ -426,6 +432,21 @@ TEST_CASE("a model that cannot be used is named") {
                                  std::to_string(whole.size()) + " as the header says (truncated?)");
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need more room than this leaves
+TEST_CASE("no memory is an error, not a crash") {
+  const workplace here;
+  std::string json = "{\"a\":[1";
+  for (int i = 0; i < 5'000'000; ++i) json += ",1";
+  here.write("model.json", std::as_bytes(std::span(json + "]}")));
+  const auto run = support::run_program({"/bin/sh", "-c",
+                                         "ulimit -v 150000; exec " MOBILENET_PROGRAM " convert '" +
+                                             (here / "model.json") + "' -o '" + (here / "out.mnet") + "'"});
+  CHECK(run.status == 1);
+  CHECK(run.err == "mobilenet: out of memory\n");
+  CHECK_FALSE(std::filesystem::exists(here / "out.mnet"));
+}
+#endif
 
 TEST_CASE("a model without classes says so") {
   const workplace here;

@@ -230,6 +230,66 @@ TEST_CASE("BMP: colours that a palette lacks are black, not what the stack held;
   check_pixels(make_core_bmp(2, 1, 8, {255, 252, 0, 0}, all), 2, 1, {255, 255, 255, 252, 252, 252});
 }
 
+TEST_CASE("BMP: pixels that do not follow the header at once, headers of other lengths, colour masks") {
+  const byte_vector rows{3, 2, 1, 6, 5, 4, 0, 0};
+  const byte_vector two{1, 2, 3, 4, 5, 6};
+  for (const int gap : {1, 4, 100}) check_pixels(support::with_gap(make_bmp(2, 1, 24, rows), gap), 2, 1, two);
+  check_pixels(support::with_gap(make_bmp(3, 1, 8, {1, 0, 2, 0}, {30, 20, 10, 0, 60, 50, 40, 0}), 8), 3, 1,
+               {40, 50, 60, 10, 20, 30, 0, 0, 0});
+  for (const int header : {52, 56, 64, 108, 124}) {
+    byte_vector longer = support::with_gap(make_bmp(2, 1, 24, rows), header - 40);
+    longer[14] = static_cast<std::uint8_t>(header);
+    check_pixels(longer, 2, 1, two);
+  }
+  // 16 bits as 5-6-5: white, and pure green of the lowest step, which is 4 of 255.
+  const byte_vector masks{0x00, 0xf8, 0, 0, 0xe0, 0x07, 0, 0, 0x1f, 0, 0, 0};
+  const byte_vector white_and_green{0xff, 0xff, 0x20, 0x00};
+  check_pixels(make_bmp(2, 1, 16, white_and_green, masks, 3), 2, 1, {255, 255, 255, 0, 4, 0});
+  check_pixels(support::with_gap(make_bmp(2, 1, 16, white_and_green, masks, 3), 8), 2, 1, {255, 255, 255, 0, 4, 0});
+  const byte_vector ten_bits{0, 0, 0xf0, 0x3f, 0, 0xfc, 0x0f, 0, 0xff, 0x03, 0, 0};
+  check_refused(make_bmp(1, 1, 32, {0, 0, 0, 0}, ten_bits, 3), errc::unsupported,
+                "image: unsupported format: BMP with 10 bits a colour");
+  byte_vector odd = make_bmp(2, 1, 24, rows);
+  odd[14] = 41;
+  check_refused(odd, errc::invalid_image, "image: damaged: a BMP with a header of 41 bytes");
+  check_refused(make_bmp(2, 1, 2, rows), errc::unsupported, "image: unsupported format: BMP with 2 bits a pixel");
+}
+
+TEST_CASE("JPEG: what decoders would fill with grey is refused where it can be told") {
+  const byte_vector good(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
+  const auto find_marker = [](const byte_vector& jpeg, std::uint8_t marker) {
+    const std::uint8_t bytes[] = {0xff, marker};
+    const auto at = std::search(jpeg.begin(), jpeg.end(), std::begin(bytes), std::end(bytes));
+    REQUIRE(at != jpeg.end());
+    return at - jpeg.begin();
+  };
+  const auto scan = find_marker(good, 0xda);
+  byte_vector jpeg(good.begin(), good.begin() + scan);
+  support::append(jpeg, byte_vector{0xff, 0xd9});
+  check_refused(jpeg, errc::invalid_image, "image: damaged: a JPEG without a scan");
+
+  jpeg.assign(good.begin(), good.begin() + scan + 2 + good[static_cast<std::size_t>(scan) + 3]);
+  support::append(jpeg, byte_vector{0x12, 0xff, 0xd9});
+  check_refused(jpeg, errc::invalid_image, "image: truncated: the file ends before the pixels do");
+
+  jpeg = good;
+  for (auto at = find_marker(jpeg, 0xdb); at < scan; ++at)
+    if (jpeg[static_cast<std::size_t>(at)] == 0xff && jpeg[static_cast<std::size_t>(at) + 1] == 0xdb)
+      jpeg[static_cast<std::size_t>(at) + 1] = 0xfe;  // a comment
+  check_refused(jpeg, errc::invalid_image, "image: damaged: quantisation table 0 is missing");
+
+  jpeg = good;
+  jpeg[static_cast<std::size_t>(find_marker(jpeg, 0xc0)) + 1] = 0xfe;
+  check_refused(jpeg, errc::invalid_image, "image: damaged: a scan before the frame");
+
+  // Two kilobytes that would take minutes: the one scan again and again, over many pixels.
+  jpeg.assign(good.begin(), good.end() - 2);
+  const byte_vector again(good.begin() + scan, good.end() - 2);
+  support::append(jpeg, again);
+  support::append(jpeg, byte_vector{0xff, 0xd9});
+  check_refused(jpeg, errc::invalid_image, "image: damaged: a JPEG with more scans than components");
+}
+
 TEST_CASE("what is no image is refused in one line that says what it is") {
   using namespace std::string_literals;
   check_refused({}, errc::invalid_image, "image: the file is empty");
@@ -313,6 +373,12 @@ TEST_CASE("a JPEG with hundreds of scans is refused: each costs a pass over all 
   for (int i = 0; i < 101; ++i) support::append(many, header);
   support::append(many, byte_vector{0xff, 0xd9});
   check_refused(many, errc::invalid_image, "image: damaged: more than 100 scans");
+
+  // Over many pixels 17 are too many.
+  const std::uint8_t frame[] = {0xff, 0xc2};
+  const auto size = std::search(many.begin(), many.end(), std::begin(frame), std::end(frame)) + 5;
+  for (const int i : {0, 2}) size[i] = 6000 >> 8, size[i + 1] = 6000 & 255;
+  check_refused(many, errc::invalid_image, "image: damaged: 17 scans over 6000x6000 pixels");
 }
 
 TEST_CASE("a JPEG whose sampling factors are no whole ratio is refused") {
@@ -473,6 +539,21 @@ TEST_CASE("what a PNG leaves unwritten in a buffer that grew is zero, not what t
   CHECK(detail::stb_grow(buffer, 4000, 5000) == nullptr);
   CHECK(detail::stb_growth_limit == 0);
   std::free(buffer);
+}
+
+TEST_CASE("a PNG with a side longer than stb_image takes is too large, not damaged; one without pixels is damaged") {
+  byte_vector wide = make_png(1, 1, support::png_rgb, 8, {0, 1, 2, 3});
+  wide[16] = 2;  // 2^25 + 1
+  check_refused(wide, errc::image_too_large, "image: 33554433x1 pixels, expected at most 16777216 a side");
+  byte_vector empty{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+  byte_vector header;
+  support::append_be32(header, 1);
+  support::append_be32(header, 1);
+  support::append(header, byte_vector{8, 2, 0, 0, 0});
+  support::append_png_chunk(empty, "IHDR", header);
+  support::append_png_chunk(empty, "IDAT", {});
+  support::append_png_chunk(empty, "IEND", {});
+  check_refused(empty, errc::invalid_image, "image: damaged: a PNG without pixels");
 }
 
 TEST_CASE("random damage crashes nothing") {

@@ -98,6 +98,25 @@ TEST_CASE("stb_image and TurboJPEG differ by at most 16 of 255 on photos, 0.2 in
   }
 }
 
+TEST_CASE("TurboJPEG: bytes too many between segments are harmless, odd sampling factors are left to stb_image") {
+  std::vector<std::uint8_t> jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
+  const auto find_marker = [&](std::uint8_t marker) {
+    const std::uint8_t bytes[] = {0xff, marker};
+    return std::search(jpeg.begin(), jpeg.end(), std::begin(bytes), std::end(bytes));
+  };
+  const auto expected = decode(jpeg).value();
+  jpeg.insert(find_marker(0xdb), 4, 0);
+  const auto found = decode(jpeg);
+  REQUIRE_MESSAGE(found, found.error().message);
+  CHECK(std::equal(found->data(), found->data() + found->width() * found->height() * 3u, expected.data()));
+
+  jpeg.assign(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
+  find_marker(0xc0)[11] = 0x31;  // one component three times as wide as the others
+  const auto odd = decode(jpeg);
+  REQUIRE(!odd);
+  CHECK(odd.error().code == errc::unsupported);
+}
+
 TEST_CASE("TurboJPEG first, stb_image for the rest") {
   const mobilenet::decode_options options;
   for (const auto file : {std::span<const std::uint8_t>(tiny_images::jpeg_baseline),

@@ -140,6 +140,10 @@ TEST_CASE("a NumPy array has a row for each picture, NaN for one that cannot be 
 
 TEST_CASE("a picture that cannot be read has an error on its line") {
   const workplace w;
+  support::write_file(w.folder / "text.jpg", std::string_view("this is no picture"));
+  CHECK(w.embed({w.folder / "text.jpg"}).err == "mobilenet: " + (w.folder / "text.jpg") +
+                                                   ": unsupported format: it begins with 74 68 69 73 20 69 73 20, "
+                                                   "expected JPEG, PNG or BMP\n");
   const auto done = w.embed({w.folder / "none.png", w.picture});
   CHECK(done.status == 1);
   CHECK(done.out.find(R"("error":)") != std::string::npos);

@@ -3,13 +3,11 @@
 #include "built_in_backends.hpp"
 #include "for_each_image.hpp"
 #include "image_queue.hpp"
+#include "json_types.hpp"
 #include "read_image.hpp"
 #include "text.hpp"
 
 #include <mobilenet/classifier_pool.hpp>
-
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <chrono>
 #include <cmath>
@@ -61,8 +59,6 @@ result<answer> classify_one(classifier<B>& classifier, const queued_image& queue
   return given;
 }
 
-using json_writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
 void write_string(json_writer& json, std::string_view text) {
   const std::string valid = to_utf8(text);
   json.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
@@ -76,7 +72,7 @@ void write_number(json_writer& json, double number) {
 }
 
 std::string json_line(const std::string& path, const result<answer>& given) {
-  rapidjson::StringBuffer buffer;
+  json_buffer buffer;
   json_writer json(buffer);
   json.StartObject();
   json.Key("image");
@@ -125,12 +121,6 @@ std::string text_lines(const std::string& path, const answer& given) {
   return lines;
 }
 
-error without_prefix(error e) {
-  // The image's path is in front already.
-  if (constexpr std::string_view prefix = "image: "; e.message.starts_with(prefix)) e.message.erase(0, prefix.size());
-  return e;
-}
-
 template <class B>
 result<bool> classify_with(const classify_options& options) {
   const auto in_model = [&](error e) {
@@ -148,8 +138,7 @@ result<bool> classify_with(const classify_options& options) {
   if (!pool) return in_model(std::move(pool).error());
 
   return for_each_image(*queue, *pool, [&](classifier<B>& classifier, const queued_image& image) {
-    result<answer> given = classify_one(classifier, image, options);
-    if (!given) given = without_prefix(given.error());
+    const result<answer> given = classify_one(classifier, image, options);
     image_output output;
     if (!given) output.error = given.error().message;
     if (options.json)

@@ -3,13 +3,11 @@
 #include "built_in_backends.hpp"
 #include "for_each_image.hpp"
 #include "image_queue.hpp"
+#include "json_types.hpp"
 #include "read_image.hpp"
 #include "text.hpp"
 
 #include <mobilenet/classifier_pool.hpp>
-
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
 
 #include <unistd.h>
 
@@ -37,8 +35,6 @@ std::vector<std::uint32_t> dimensions_of(const shape& s) {
   return {s.height, s.width, s.channels};
 }
 
-using json_writer = rapidjson::Writer<rapidjson::StringBuffer>;
-
 void write_member(json_writer& json, const char* name, std::string_view text) {
   const std::string valid = to_utf8(text);
   json.Key(name);
@@ -47,7 +43,7 @@ void write_member(json_writer& json, const char* name, std::string_view text) {
 
 std::string json_line(const std::string& path, const std::string& layer, const shape& dimensions,
                       const result<std::vector<float>>& activation) {
-  rapidjson::StringBuffer buffer;
+  json_buffer buffer;
   json_writer json(buffer);
   json.StartObject();
   write_member(json, "image", path);

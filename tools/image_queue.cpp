@@ -83,6 +83,7 @@ result<void> image_queue::add_whole_lines() {
   for (std::size_t end; (end = unfinished_.find(separator_, begin)) != std::string::npos; begin = end + 1) {
     ++lines_;
     std::string path = unfinished_.substr(begin, end - begin);
+    if (separator_ == '\n' && path.ends_with('\r')) path.pop_back();  // a list written on Windows
     if (path == "-")
       return list_error("line " + std::to_string(lines_) + " is \"-\", expected a path", errc::invalid_argument);
     if (!path.empty()) waiting_.push_back(std::move(path));

@@ -26,7 +26,7 @@ std::string excerpt(std::string_view text, std::size_t longest) {
 
 json_value json_value::operator[](std::string_view key) const {
   std::string path = path_.empty() ? std::string(key) : path_ + "." + std::string(key);
-  const rapidjson::Value* found = nullptr;
+  const json_node* found = nullptr;
   if (is_object())
     for (const auto& member : value_->GetObject())
       if (std::string_view(member.name.GetString(), member.name.GetStringLength()) == key) found = &member.value;
@@ -148,7 +148,7 @@ result<std::vector<std::uint32_t>> json_value::positive_integers(std::size_t cou
 result<json_document> json_document::parse(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark: fetch() drops it too
   json_document made;
-  made.document_ = std::make_unique<rapidjson::Document>();
+  made.document_ = std::make_unique<json_tree>();
   constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;
   made.document_->Parse<flags>(text.data(), text.size());
   if (made.document_->HasParseError())

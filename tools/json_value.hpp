@@ -1,9 +1,9 @@
 // JSON that somebody else wrote: every question about it can be answered by an error that names the field.
 #pragma once
 
-#include <mobilenet/error.hpp>
+#include "json_types.hpp"
 
-#include <rapidjson/document.h>
+#include <mobilenet/error.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace mobilenet::tools {
 class json_value {
  public:
   json_value() = default;
-  json_value(const rapidjson::Value* value, std::string path) : value_(value), path_(std::move(path)) {}
+  json_value(const json_node* value, std::string path) : value_(value), path_(std::move(path)) {}
 
   const std::string& path() const noexcept { return path_; }
 
@@ -59,7 +59,7 @@ class json_value {
  private:
   std::optional<std::int64_t> whole_number() const;
 
-  const rapidjson::Value* value_ = nullptr;
+  const json_node* value_ = nullptr;
   std::string path_;
 };
 
@@ -76,7 +76,7 @@ class json_document {
   json_value root() const { return {document_.get(), {}}; }
 
  private:
-  std::unique_ptr<rapidjson::Document> document_;  // keeps its address when this moves: json_values point into it
+  std::unique_ptr<json_tree> document_;  // keeps its address when this moves: json_values point into it
 };
 
 }  // namespace mobilenet::tools

@@ -262,6 +262,14 @@ exit_code run(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return exit_usage;
   }
+  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+    std::fprintf(stderr,
+                 "mobilenet: found the command \"%s\", expected convert, classify, embed or inspect\n"
+                 "Try: mobilenet --help\n",
+                 printable(argv[1]).c_str());
+    return exit_usage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -9,6 +9,9 @@
 #include <mobilenet/decode_turbojpeg.hpp>
 #endif
 
+#include <string_view>
+#include <utility>
+
 namespace mobilenet::tools {
 
 result<std::vector<std::byte>> read_bytes(const queued_image& queued) {
@@ -26,9 +29,10 @@ std::vector<std::string> decoder_names() {
   return names;
 }
 
-result<image> decode([[maybe_unused]] const std::vector<std::byte>& bytes,
-                     [[maybe_unused]] const image_options& options) {
 #if MOBILENET_WITH_DECODE
+namespace {
+
+result<image> decode_by(const std::vector<std::byte>& bytes, const image_options& options) {
   const decode_options how{.apply_exif_orientation = options.exif_orientation};
 #if MOBILENET_WITH_DECODE_TURBOJPEG
   if (options.decoder == "turbojpeg")
@@ -37,6 +41,19 @@ result<image> decode([[maybe_unused]] const std::vector<std::byte>& bytes,
         [](const auto& b, const auto& o) { return decode_image(b, o); });
 #endif
   return decode_image(bytes, how);
+}
+
+}  // namespace
+#endif
+
+result<image> decode([[maybe_unused]] const std::vector<std::byte>& bytes,
+                     [[maybe_unused]] const image_options& options) {
+#if MOBILENET_WITH_DECODE
+  auto decoded = decode_by(bytes, options);
+  if (decoded) return decoded;
+  error e = std::move(decoded).error();
+  if (constexpr std::string_view prefix = "image: "; e.message.starts_with(prefix)) e.message.erase(0, prefix.size());
+  return e;
 #else
   return error{errc::unsupported, "this program was built without an image decoder (stb_image)"};
 #endif

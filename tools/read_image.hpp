@@ -21,7 +21,8 @@ result<std::vector<std::byte>> read_bytes(const queued_image& queued);
 /// The decoders that this program was built with, the standard one first.
 std::vector<std::string> decoder_names();
 
-/// errors   those of decode_image(); unsupported: this program was built without a decoder
+/// errors   those of decode_image(), without "image: " in front, because the image's path will be; unsupported: this
+///          program was built without a decoder
 result<image> decode(const std::vector<std::byte>& bytes, const image_options& options);
 
 }  // namespace mobilenet::tools

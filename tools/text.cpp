@@ -35,9 +35,17 @@ std::string with_separators(std::uint64_t number) {
 }
 
 std::string printable(std::string_view text) {
-  std::string line(text);
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  std::string line;
+  while (!text.empty()) {
+    const std::size_t length = std::max<std::size_t>(1, character_length(text));
+    const auto first = static_cast<unsigned char>(text[0]);
+    const auto second = length == 2 ? static_cast<unsigned char>(text[1]) : 0u;
+    // U+0080 to U+009F are control characters too, as are their bytes where a terminal knows no UTF-8.
+    const bool control = first < 0x20 || first == 0x7f || (length == 1 && first >= 0x80 && first < 0xa0) ||
+                         (first == 0xc2 && second < 0xa0);
+    line += control ? std::string_view("?") : text.substr(0, length);
+    text.remove_prefix(length);
+  }
   return line;
 }
 

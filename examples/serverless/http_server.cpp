@@ -67,6 +67,16 @@ std::string http_date() {
   return {text, static_cast<std::size_t>(n)};
 }
 
+// The path and query of a request's target, which a client of a proxy gives as a whole URL (RFC 9112, 3.2.2).
+std::string_view origin_form(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"})
+    if (target.size() > scheme.size() && equal_ignoring_case(target.substr(0, scheme.size()), scheme)) {
+      target.remove_prefix(std::min(target.find_first_of("/?", scheme.size()), target.size()));
+      return target.empty() ? "/" : target;
+    }
+  return target;
+}
+
 }  // namespace
 
 http_response error_response(const failure& f) { return {.status = f.status(), .body = error_json(f.message)}; }
@@ -113,59 +123,93 @@ class http_server::session : public std::enable_shared_from_this<session> {
     parser_.emplace();
     parser_->body_limit(server_.options.max_body);
     parser_->header_limit(max_header_bytes);
-    if (buffer_.size() != 0) return read_header();  // the next request came with the last one
+    parser_->eager(false);                           // put() stops after the header once, and continues with the body
+    if (buffer_.size() != 0) return read_request();  // the next request came with the last one
     phase_ = phase::idle;
     server_.sessions.splice(server_.sessions.end(), server_.sessions, place_);  // the longest idle one first
     close_after(patience);
     socket_.async_read_some(buffer_.prepare(4096), [self = shared_from_this()](error_code ec, std::size_t n) {
       if (ec) return self->close();
       self->buffer_.commit(n);
-      self->read_header();
+      self->read_request();
     });
   }
 
  private:
   enum class phase : unsigned char { idle, reading, writing };
 
-  void read_header() {
+  void read_request() {
     phase_ = phase::reading;
     close_after(std::chrono::seconds(server_.options.timeout_seconds));
-    http::async_read_header(socket_, buffer_, *parser_, [self = shared_from_this()](error_code ec, std::size_t) {
-      if (ec) return self->refuse(ec);
-      self->read_body();
-    });
+    parse();
   }
 
-  void read_body() {
+  // One read at a time, and not one of Beast's operations that read on by themselves: those would go on after a
+  // deadline that came while a read was already done, and their allocations fail where nobody can answer.
+  void read_more() {
+    constexpr std::size_t block = 64 * 1024;
+    socket_.async_read_some(buffer_.prepare(parser_->is_header_done() ? block : max_header_bytes),
+                            [self = shared_from_this()](error_code ec, std::size_t n) {
+                              if (self->timed_out_) return self->refuse_late();
+                              if (ec == asio::error::eof) return self->end_of_input();
+                              if (ec) return self->close();
+                              self->buffer_.commit(n);
+                              self->parse();
+                            });
+  }
+
+  void parse() {
+    try {
+      while (buffer_.size() != 0 && !parser_->is_done()) {
+        error_code ec;
+        const bool had_header = parser_->is_header_done();
+        buffer_.consume(parser_->put(buffer_.data(), ec));
+        if (ec && ec != http::error::need_more) return refuse(ec);
+        if (!had_header && parser_->is_header_done() && !check_header()) return;
+        if (ec) break;
+      }
+    } catch (const std::bad_alloc&) {
+      return refuse({kind::out_of_memory, "no memory left for this request"});
+    }
+    if (parser_->is_done()) return serve();
+    read_more();
+  }
+
+  // Whether reading goes on from here.
+  bool check_header() {
     const auto& fields = parser_->get();
     const auto coding = view(fields[http::field::content_encoding]);
-    if (!coding.empty() && !equal_ignoring_case(coding, "identity"))
-      return refuse({kind::unsupported_media_type, "Content-Encoding: found " + shown(coding) + ", expected none"});
-    const auto transfer = view(fields[http::field::transfer_encoding]);
-    if (!transfer.empty() && !equal_ignoring_case(transfer, "chunked"))
-      return refuse(
-          {kind::invalid_request, "Transfer-Encoding: found " + shown(transfer) + ", expected chunked or none"});
-    if (!parser_->is_done() && equal_ignoring_case(view(fields[http::field::expect]), "100-continue")) {
-      static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-      return asio::async_write(socket_, asio::buffer(go_on.data(), go_on.size()),
-                               [self = shared_from_this()](error_code ec, std::size_t) {
-                                 if (ec) return self->refuse(ec);
-                                 self->read_rest();
-                               });
+    if (!coding.empty() && !equal_ignoring_case(coding, "identity")) {
+      refuse({kind::unsupported_media_type, "Content-Encoding: found " + shown(coding) + ", expected none"});
+      return false;
     }
-    read_rest();
+    const auto transfer = view(fields[http::field::transfer_encoding]);
+    if (!transfer.empty() && !equal_ignoring_case(transfer, "chunked")) {
+      refuse({kind::invalid_request, "Transfer-Encoding: found " + shown(transfer) + ", expected chunked or none"});
+      return false;
+    }
+    if (parser_->is_done() || !equal_ignoring_case(view(fields[http::field::expect]), "100-continue")) return true;
+    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(socket_, asio::buffer(go_on.data(), go_on.size()),
+                      [self = shared_from_this()](error_code ec, std::size_t) {
+                        if (self->timed_out_) return self->refuse_late();
+                        if (ec) return self->close();
+                        self->parse();
+                      });
+    return false;
   }
 
-  void read_rest() {
-    http::async_read(socket_, buffer_, *parser_, [self = shared_from_this()](error_code ec, std::size_t) {
-      if (ec) return self->refuse(ec);
-      self->serve();
-    });
+  void end_of_input() {
+    error_code ec;
+    parser_->put_eof(ec);
+    if (!ec && parser_->is_done()) return serve();
+    if (!parser_->got_some()) return close();  // the client has hung up
+    refuse({kind::invalid_request, "the connection ended before the request did"});
   }
 
   void serve() {
     auto message = parser_->release();
-    const std::string_view target = view(message.target());
+    const std::string_view target = origin_form(view(message.target()));
     const std::size_t mark = std::min(target.find('?'), target.size());
     http_request request{
         .method = view(message.method_string()),
@@ -200,14 +244,12 @@ class http_server::session : public std::enable_shared_from_this<session> {
     if (ec == http::error::header_limit)
       return refuse({kind::headers_too_large,
                      "headers: larger than the limit of " + std::to_string(max_header_bytes) + " bytes"});
-    if (timed_out_)
-      return refuse({kind::timeout, "the request did not arrive within " +
-                                        std::to_string(server_.options.timeout_seconds) + " seconds"});
-    if (ec == http::error::partial_message)
-      return refuse({kind::invalid_request, "the connection ended before the request did"});
-    if (ec == http::error::end_of_stream || ec.category() != make_error_code(http::error::bad_method).category())
-      return close();  // the client has hung up
     refuse({kind::invalid_request, "HTTP: " + ec.message()});
+  }
+
+  void refuse_late() {
+    refuse({kind::timeout,
+            "the request did not arrive within " + std::to_string(server_.options.timeout_seconds) + " seconds"});
   }
 
   void refuse(const failure& f) {
@@ -268,6 +310,7 @@ class http_server::session : public std::enable_shared_from_this<session> {
       // The timer may have been set anew after this call was already on its way.
       if (ec || !self || self->timer_.expiry() > clock::now()) return;
       self->timed_out_ = true;
+      if (self->phase_ == phase::writing) return self->close();  // a write goes on by itself until the socket is gone
       error_code ignored;
       self->socket_.cancel(ignored);
     });

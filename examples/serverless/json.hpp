@@ -32,7 +32,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,9 +42,24 @@
 
 namespace serverless {
 
-using json_value = rapidjson::Value;
-
 namespace detail {
+
+/// RapidJSON's own allocator gives null where there is no memory, and nothing of RapidJSON asks.
+struct throwing_allocator {
+  static constexpr bool kNeedFree = true;
+  void* Malloc(std::size_t size) { return Realloc(nullptr, 0, size); }
+  void* Realloc(void* memory, std::size_t, std::size_t size) {
+    if (size == 0) {
+      std::free(memory);
+      return nullptr;
+    }
+    void* grown = std::realloc(memory, size);
+    if (grown == nullptr) throw std::bad_alloc();
+    return grown;
+  }
+  static void Free(void* memory) { std::free(memory); }
+};
+using pool = rapidjson::MemoryPoolAllocator<throwing_allocator>;
 
 /// Passes a parser's events on to the document and stops at a depth, so that nothing that walks the tree later can
 /// run out of stack, and at a count, so that 8 MB of "[1,1,1,..." do not become 128 MB of values.
@@ -82,22 +99,26 @@ class bounded_events {
 
 }  // namespace detail
 
+using json_value = rapidjson::GenericValue<rapidjson::UTF8<>, detail::pool>;
+using json_buffer = rapidjson::GenericStringBuffer<rapidjson::UTF8<>, detail::throwing_allocator>;
+using json_writer = rapidjson::Writer<json_buffer, rapidjson::UTF8<>, rapidjson::UTF8<>, detail::throwing_allocator>;
+
 /// A parsed text. Its strings lie in the text's own memory, which is rewritten by the parser; they may be rewritten
 /// once more (base64 to bytes). Move-only.
 class json_document {
  public:
   /// what     names the text in a message: "body"
-  /// errors   invalid_json
+  /// errors   invalid_json. Throws std::bad_alloc
   static outcome<json_document> parse(std::string text, std::string_view what) {
     json_document parsed;
     parsed.text_ = std::make_unique<std::string>(std::move(text));
     bool too_deep = false;
     bool whole = false;
     rapidjson::ParseResult result;
-    auto generate = [&](rapidjson::Document& document) {
+    auto generate = [&](tree& document) {
       detail::bounded_events events(document);
       rapidjson::InsituStringStream stream(parsed.text_->data());
-      rapidjson::Reader reader;
+      rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, detail::throwing_allocator> reader;
       // Iterative: a nested text must not use up the stack.
       result = reader.Parse<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag>(stream, events);
       too_deep = events.too_deep();
@@ -119,9 +140,11 @@ class json_document {
   json_value& root() { return root_; }
 
  private:
+  using tree = rapidjson::GenericDocument<rapidjson::UTF8<>, detail::pool, detail::throwing_allocator>;
+
   json_document() = default;
   std::unique_ptr<std::string> text_;  // on the heap: values point into it, also when the document moves
-  rapidjson::Document root_;
+  tree root_;
 };
 
 inline std::string_view text_of(const json_value& string) { return {string.GetString(), string.GetStringLength()}; }
@@ -166,18 +189,26 @@ inline std::string_view type_name(const json_value& value) {
 
 /// A value as one line of JSON.
 inline std::string to_json(const json_value& value) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json_buffer buffer;
+  json_writer writer(buffer);
   value.Accept(writer);
   return {buffer.GetString(), buffer.GetSize()};
 }
 
 /// A text as a JSON string, in quotes.
 inline std::string quoted(std::string_view text) {
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+  json_buffer buffer;
+  json_writer writer(buffer);
   writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
   return {buffer.GetString(), buffer.GetSize()};
+}
+
+inline bool is_utf8(std::string_view text) {
+  json_buffer buffer;
+  rapidjson::Writer<json_buffer, rapidjson::UTF8<>, rapidjson::UTF8<>, detail::throwing_allocator,
+                    rapidjson::kWriteValidateEncodingFlag>
+      writer(buffer);
+  return writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
 /// {"error":"..."}

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 namespace serverless {
 
@@ -19,17 +20,24 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
 }
 
-// A header's parameter: name="value" or name=value.
-std::string_view header_parameter(std::string_view header, std::string_view name) {
-  for (std::size_t at = header.find(';'); at != header.npos; at = header.find(';', at)) {
-    std::string_view rest = trimmed(header.substr(++at));
-    const std::size_t equals = rest.find('=');
-    if (equals == rest.npos || !equal_ignoring_case(trimmed(rest.substr(0, equals)), name)) continue;
-    rest = rest.substr(equals + 1);
-    if (rest.starts_with('"')) return rest.substr(1, rest.find('"', 1) - 1);
-    return trimmed(rest.substr(0, rest.find(';')));
+// A header's parameter: name="value" or name=value. None where it is not there.
+std::optional<std::string_view> header_parameter(std::string_view header, std::string_view name) {
+  const auto drop_until = [&](std::size_t end) { header.remove_prefix(std::min(end, header.size())); };
+  for (drop_until(header.find(';')); header.starts_with(';'); drop_until(header.find(';'))) {
+    header.remove_prefix(1);
+    const std::size_t equals = header.find_first_of("=;");
+    if (equals == header.npos || header[equals] == ';') continue;
+    const std::string_view key = trimmed(header.substr(0, equals));
+    header.remove_prefix(equals + 1);
+    drop_until(header.find_first_not_of(" \t"));
+    std::string_view value = header.substr(0, header.find(';'));
+    if (header.starts_with('"')) {
+      value = header.substr(1, header.find('"', 1) - 1);
+      drop_until(value.size() + 2);  // a semicolon inside the quotes ends nothing
+    }
+    if (equal_ignoring_case(key, name)) return trimmed(value);
   }
-  return {};
+  return std::nullopt;
 }
 
 // Value of a header among a part's header lines.
@@ -46,7 +54,7 @@ std::string_view part_header(std::string_view headers, std::string_view name) {
 
 // RFC 7578. The image is the field named "image", or else the first one with a file name; "top" may come along.
 outcome<image_request> image_of_form(std::string_view content_type, std::string_view body, const settings& s) {
-  const std::string_view boundary = header_parameter(content_type, "boundary");
+  const std::string_view boundary = header_parameter(content_type, "boundary").value_or("");
   if (boundary.empty() || boundary.size() > 70)
     return failure{kind::invalid_request,
                    "multipart/form-data: found no boundary of 1 to 70 characters in Content-Type"};
@@ -71,12 +79,13 @@ outcome<image_request> image_of_form(std::string_view content_type, std::string_
     const std::string_view headers = body.substr(line_end + 2, headers_end - line_end);
     const std::size_t content = std::min(headers_end + 4, end);
     const std::string_view disposition = part_header(headers, "Content-Disposition");
-    const std::string_view name = header_parameter(disposition, "name");
+    const auto name = header_parameter(disposition, "name");
+    const bool has_file_name = header_parameter(disposition, "filename") || header_parameter(disposition, "filename*");
     if (name == "top") {
       auto top = parse_top(trimmed(body.substr(content, end - content)));
       if (!top) return top.error();
       request.top = *top;
-    } else if (name == "image" || (!found && disposition.find("filename") != disposition.npos)) {
+    } else if (name == "image" || (!found && has_file_name)) {
       request.image = std::as_bytes(std::span(body.substr(content, end - content)));
       found = true;
     }

@@ -27,32 +27,28 @@ MOBILENET_NAMESPACE_BEGIN
 
 namespace detail {
 
-inline error unsupported_kind(std::string_view what) {
-  return {errc::unsupported, "image: unsupported format: " + std::string(what)};
-}
-
-/// What stb_image does not read, or reads wrongly, of the formats that it reads.
+/// What stb_image does not read, or reads wrongly.
 inline result<void> check_supported(const file_bytes& file, image_format format, const jpeg_segments& jpeg) {
-  if (format == image_format::jpeg) {
-    if (jpeg.frame > 0xc2) return unsupported_kind("JPEG with arithmetic coding, lossless or hierarchical");
-    if (jpeg.frame != 0 && jpeg.bits != 8)
-      return unsupported_kind("JPEG with " + std::to_string(jpeg.bits) + " bits a sample, expected 8");
-  } else if (format == image_format::png) {
-    // Its channels are in another order, and it has no checksums.
-    if (file.has(12, "CgBI")) return unsupported_kind("PNG as Xcode rewrites it for iOS, expected a standard one");
-  } else if (file.le32(14) >= 40) {
-    const std::uint32_t compression = file.le32(30);
-    if (compression == 1 || compression == 2) return unsupported_kind("BMP with run-length compression");
-    if (compression == 4 || compression == 5) return unsupported_kind("BMP with a JPEG or PNG inside");
-  }
+  // Its channels are in another order, and it has no checksums.
+  if (format == image_format::png && file.has(12, "CgBI"))
+    return unsupported_kind("PNG as Xcode rewrites it for iOS, expected a standard one");
+  if (format != image_format::jpeg) return {};
+  if (jpeg.frame > 0xc2) return unsupported_kind("JPEG with arithmetic coding, lossless or hierarchical");
+  if (jpeg.bits != 8) return unsupported_kind("JPEG with " + std::to_string(jpeg.bits) + " bits a sample, expected 8");
   return {};
 }
 
-/// A PNG is whole when its chunks reach the one that says it ends.
-inline result<void> check_png(const file_bytes& file) {
-  constexpr std::uint32_t end_chunk = 0x49454e44;  // "IEND"
-  for (std::uint64_t i = 8; i + 8 <= file.size(); i += 12 + std::uint64_t{file.be32(i)})
-    if (file.be32(i + 4) == end_chunk) return {};
+/// A PNG is whole when its chunks reach the one that says it ends, and there are pixels among them.
+inline result<void> check_whole_png(const file_bytes& file) {
+  constexpr std::uint32_t end_chunk = 0x49454e44;   // "IEND"
+  constexpr std::uint32_t data_chunk = 0x49444154;  // "IDAT"
+  std::uint64_t data = 0;
+  for (std::uint64_t i = 8; i + 8 <= file.size(); i += 12 + std::uint64_t{file.be32(i)}) {
+    if (file.be32(i + 4) == data_chunk) data += file.be32(i);
+    if (file.be32(i + 4) != end_chunk) continue;
+    if (data == 0) return damaged_image("a PNG without pixels");
+    return {};
+  }
   return truncated_image();
 }
 
@@ -79,7 +75,7 @@ struct image_size {
   std::uint32_t height = 0;
 };
 
-/// What the header says, before stb_image multiplies anything. All 0: not one of the three formats, or damaged.
+/// What the header says, before stb_image multiplies anything. All 0: damaged.
 inline image_size read_image_size(const file_bytes& file, std::span<const std::byte> bytes) {
   // stb_image knows no reason but "unknown" for a PNG that is too large for it.
   if (file.starts_with("\x89PNG\r\n\x1a\n") && file.be32(12) == 0x49484452) return {file.be32(16), file.be32(20)};
@@ -89,8 +85,7 @@ inline image_size read_image_size(const file_bytes& file, std::span<const std::b
   const auto* data = reinterpret_cast<const stb::stbi_uc*>(bytes.data());
   if (stb::mobilenet_stbi_info_from_memory(data, static_cast<int>(bytes.size()), &width, &height, &channels) == 0)
     return {};
-  const auto rows = static_cast<std::uint32_t>(height);
-  return {static_cast<std::uint32_t>(width), height < 0 ? 0u - rows : rows};  // a BMP from the top down has -height
+  return {static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height)};
 }
 
 }  // namespace detail
@@ -121,22 +116,29 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
     jpeg = *read;
   }
   if (auto supported = detail::check_supported(file, format, jpeg); !supported) return std::move(supported).error();
-  const auto [width, height] = detail::read_image_size(file, bytes);
+  detail::bmp_layout bmp;
+  if (format == image_format::bmp) {
+    auto read = detail::read_bmp_layout(file);
+    if (!read) return std::move(read).error();
+    bmp = *read;
+  }
+  const auto [width, height] =
+      format == image_format::bmp ? detail::image_size{bmp.width, bmp.height} : detail::read_image_size(file, bytes);
   if (width == 0 || height == 0) return detail::damaged_image("the header of the " + std::string(to_string(format)));
   if (std::uint64_t{width} * height > options.max_pixels)
-    return error{errc::image_too_large, "image: " + std::to_string(width) + "x" + std::to_string(height) +
-                                            " pixels, expected at most " + std::to_string(options.max_pixels) +
-                                            " in all"};
-  if (format != image_format::jpeg) {
-    auto whole = format == image_format::bmp ? detail::check_bmp(file, width, height) : detail::check_png(file);
-    if (!whole) return std::move(whole).error();
-  }
+    return detail::too_large_image(width, height, std::to_string(options.max_pixels) + " in all");
+  constexpr std::uint32_t longest_side = 1u << 24;  // stb_image's own limit
+  if (width > longest_side || height > longest_side)
+    return detail::too_large_image(width, height, std::to_string(longest_side) + " a side");
+  auto whole = format == image_format::jpeg  ? detail::check_whole(jpeg)
+               : format == image_format::bmp ? detail::check_whole(bmp, file)
+                                             : detail::check_whole_png(file);
+  if (!whole) return std::move(whole).error();
 
-  // Without Adobe's segment stb_image takes CMYK for YCbCr and alpha, and it does not clear a palette.
+  // Without Adobe's segment stb_image takes CMYK for YCbCr and alpha, and it does not read every BMP.
   std::optional<detail::file_copy> copy;
   if (jpeg.components == 4 && !jpeg.adobe) copy = detail::with_adobe_segment(bytes);
-  if (format == image_format::bmp && detail::bmp_layout(file, width).bits <= 8)
-    copy = detail::with_whole_palette(file, bytes, width, height);
+  if (format == image_format::bmp && !detail::is_plain(bmp)) copy = detail::plain_bmp(bmp, file, bytes);
   if (copy) {
     if (copy->data == nullptr) return error{errc::out_of_memory, "image: no memory for a copy of the file"};
     bytes = {copy->data.get(), copy->size};
@@ -147,6 +149,7 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
   const std::size_t samples = (std::size_t{width} + 8) * (std::size_t{height} + 8) * 4;
   detail::stb_growth_limit = 65536 + 2 * (bytes.size() + samples * sizeof(std::uint16_t));
   constexpr int rgb = 3;
+  stb::stbi__g_failure_reason = nullptr;  // or an earlier image's would be found where memory was refused
   int found_width = 0;
   int found_height = 0;
   int channels = 0;
@@ -156,7 +159,7 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
   if (pixels == nullptr) {
     if (detail::stb_growth_limit == 0) return detail::damaged_image("it inflates to more than its pixels can hold");
     const char* reason = stb::mobilenet_stbi_failure_reason();
-    const std::string_view why = reason != nullptr ? reason : "cannot be decoded";
+    const std::string_view why = reason != nullptr ? reason : "outofmem";
     if (why == "outofmem")
       return error{errc::out_of_memory,
                    "image: no memory to decode " + std::to_string(width) + "x" + std::to_string(height) + " pixels"};

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,10 +49,22 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
   const detail::file_bytes file(bytes);
   const auto jpeg = detail::read_jpeg_segments(file);
   if (!jpeg) return jpeg.error();
-  if (jpeg->frame != 0 && jpeg->bits != 8)
-    return error{errc::unsupported,
-                 "image: unsupported format: JPEG with " + std::to_string(jpeg->bits) + " bits a sample, expected 8"};
+  if (jpeg->bits != 8)
+    return detail::unsupported_kind("JPEG with " + std::to_string(jpeg->bits) + " bits a sample, expected 8");
 
+  constexpr std::uint32_t longest_side = 65500;  // libjpeg-turbo's own limit
+  if (jpeg->width > longest_side || jpeg->height > longest_side)
+    return detail::too_large_image(jpeg->width, jpeg->height, std::to_string(longest_side) + " a side");
+  // It goes on after damage, with grey, and calls that a warning. Bytes too many between segments, though, are
+  // what many a camera writes, and cost no pixel.
+  const auto failed = [](tjhandle decoder, int status) -> std::optional<error> {
+    if (status == 0) return std::nullopt;
+    const std::string_view why = tjGetErrorStr2(decoder);
+    if (tjGetErrorCode(decoder) == TJERR_WARNING && why.find("extraneous bytes") != why.npos) return std::nullopt;
+    if (why.find("subsampling type") != why.npos)
+      return detail::unsupported_kind("JPEG with sampling factors that the TurboJPEG interface has no name for");
+    return detail::damaged_image(why);
+  };
   const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
   if (decoder == nullptr) return error{errc::out_of_memory, "image: no memory for a decoder"};
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
@@ -60,15 +73,15 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
   int height = 0;
   int subsampling = 0;
   int colours = 0;
-  if (tjDecompressHeader3(decoder.get(), data, length, &width, &height, &subsampling, &colours) != 0)
-    return detail::damaged_image(tjGetErrorStr2(decoder.get()));
+  if (auto wrong = failed(decoder.get(),
+                          tjDecompressHeader3(decoder.get(), data, length, &width, &height, &subsampling, &colours)))
+    return *std::move(wrong);
   if (width <= 0 || height <= 0) return detail::damaged_image("the header of the JPEG");
   const auto columns = static_cast<std::uint32_t>(width);
   const auto rows = static_cast<std::uint32_t>(height);
   if (std::uint64_t{columns} * rows > options.max_pixels)
-    return error{errc::image_too_large, "image: " + std::to_string(width) + "x" + std::to_string(height) +
-                                            " pixels, expected at most " + std::to_string(options.max_pixels) +
-                                            " in all"};
+    return detail::too_large_image(columns, rows, std::to_string(options.max_pixels) + " in all");
+  if (auto whole = detail::check_whole(*jpeg); !whole) return std::move(whole).error();
   auto decoded = image::create(columns, rows);
   if (!decoded) return decoded;
 
@@ -80,14 +93,10 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
     if (cmyk == nullptr)
       return error{errc::out_of_memory, "image: no memory for " + std::to_string(pixels) + " pixels of CMYK"};
   }
-  if (tjDecompress2(decoder.get(), data, length, four ? cmyk.get() : decoded->data(), width, 0, height,
-                    four ? TJPF_CMYK : TJPF_RGB, 0) != 0) {
-    // It goes on after damage, with grey, and calls that a warning. Bytes too many between segments, though, are
-    // what many a camera writes, and cost no pixel.
-    const std::string_view why = tjGetErrorStr2(decoder.get());
-    const bool harmless = tjGetErrorCode(decoder.get()) == TJERR_WARNING && why.find("extraneous bytes") != why.npos;
-    if (!harmless) return detail::damaged_image(why);
-  }
+  std::uint8_t* pixels_to = four ? cmyk.get() : decoded->data();
+  if (auto wrong = failed(decoder.get(), tjDecompress2(decoder.get(), data, length, pixels_to, width, 0, height,
+                                                       four ? TJPF_CMYK : TJPF_RGB, 0)))
+    return *std::move(wrong);
   if (four) detail::cmyk_to_rgb(cmyk.get(), pixels, decoded->data());
   if (!options.apply_exif_orientation) return decoded;
   return detail::turned_upright(*std::move(decoded), detail::exif_orientation(file));

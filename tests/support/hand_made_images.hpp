@@ -99,6 +99,15 @@ inline byte_vector make_bmp(std::int32_t width, std::int32_t height, std::uint16
   return out;
 }
 
+/// Bytes put into a BMP between its header (or palette) and its pixels, and the pixels' offset changed.
+inline byte_vector with_gap(byte_vector bmp, int gap) {
+  const int pixels_at = bmp[10] | bmp[11] << 8;
+  bmp.insert(bmp.begin() + pixels_at, static_cast<std::size_t>(gap), std::uint8_t{0x77});
+  bmp[10] = static_cast<std::uint8_t>((pixels_at + gap) & 255);
+  bmp[11] = static_cast<std::uint8_t>((pixels_at + gap) >> 8);
+  return bmp;
+}
+
 /// A BMP with the 12-byte header of OS/2: a palette of three bytes a colour.
 inline byte_vector make_core_bmp(std::uint16_t width, std::uint16_t height, std::uint16_t bits, const byte_vector& rows,
                                  const byte_vector& palette) {

@@ -23,32 +23,43 @@ class line_reader {
  public:
   explicit line_reader(std::size_t limit) : limit_(limit) {}
 
+  enum class state : unsigned char { whole, too_long, no_memory };
   struct line {
     std::string text;
-    bool too_long = false;  ///< the text was thrown away
+    state is = state::whole;  ///< otherwise the text was thrown away
   };
 
   /// The next line without its end; nothing at the end of input.
   std::optional<line> next() {
     line result;
+    const auto throw_away = [&](state why) {
+      pending_ = {};
+      result.text = {};
+      result.is = why;
+    };
     std::size_t searched = 0;
     for (;;) {
       const std::size_t end = pending_.find('\n', searched);
       if (end != pending_.npos || (ended_ && !pending_.empty())) {
-        result.too_long = result.too_long || std::min(end, pending_.size()) > limit_;
-        if (!result.too_long) result.text = pending_.substr(0, end);
+        if (result.is == state::whole && std::min(end, pending_.size()) > limit_) result.is = state::too_long;
+        try {
+          if (result.is == state::whole) result.text = pending_.substr(0, end);
+        } catch (const std::bad_alloc&) {
+          result.is = state::no_memory;
+        }
         pending_.erase(0, end == pending_.npos ? end : end + 1);
         if (pending_.empty()) pending_ = {};  // gives a large line's memory back
         return result;
       }
-      if (ended_) return result.too_long ? std::optional(std::move(result)) : std::nullopt;
+      if (ended_) return result.is != state::whole ? std::optional(std::move(result)) : std::nullopt;
+      if (pending_.size() > limit_) throw_away(state::too_long);
       searched = pending_.size();
-      if (searched > limit_) {
-        pending_.clear();
+      try {
+        read_more();
+      } catch (const std::bad_alloc&) {
+        throw_away(state::no_memory);
         searched = 0;
-        result.too_long = true;
       }
-      read_more();
     }
   }
 
@@ -69,23 +80,23 @@ class line_reader {
   bool ended_ = false;
 };
 
-std::string too_long(const settings& s) {
-  return "the line is longer than the limit of " + std::to_string(s.max_body) + " bytes";
+// What is wrong with a line that was thrown away.
+failure thrown_away(const settings& s, line_reader::state why) {
+  if (why == line_reader::state::no_memory) return {kind::out_of_memory, "no memory left for this request"};
+  return {kind::body_too_large, "the line is longer than the limit of " + std::to_string(s.max_body) + " bytes"};
 }
 
 std::string answer_line(const settings& s, const whisk_action& action, line_reader::line line, environment& context) {
-  if (line.too_long) {
-    log_error("error: " + too_long(s));
-    return error_json(too_long(s));
-  }
+  const auto failed = [](const failure& f) {
+    log_error("error: " + f.message);
+    return error_json(f.message);
+  };
+  if (line.is != line_reader::state::whole) return failed(thrown_away(s, line.is));
   try {
     auto request = json_document::parse(std::move(line.text), "line");
-    if (request) return activate(action, request->root(), context).json;
-    log_error("error: " + request.error().message);
-    return error_json(request.error().message);
+    return request ? activate(action, request->root(), context).json : failed(request.error());
   } catch (const std::bad_alloc&) {
-    log_error("error: no memory left for this request");
-    return error_json("no memory left for this request");
+    return failed(thrown_away(s, line_reader::state::no_memory));
   }
 }
 
@@ -115,26 +126,30 @@ int run_native(const settings& s, const whisk_action& action, const char* parame
     log_error("error: " + f.message);
     return finish(error_json(f.message));
   };
-  std::string text;
-  if (parameters != nullptr) {
-    text = parameters;
-  } else {
-    // All of the input, not only a line: a person may pipe a formatted file.
-    line_reader lines(s.max_body);
-    while (auto line = lines.next()) {
-      if (line->too_long || text.size() + line->text.size() > s.max_body)
-        return failed({kind::body_too_large, too_long(s)});
-      text += line->text;
-      text += '\n';
+  try {
+    std::string text;
+    if (parameters != nullptr) {
+      text = parameters;
+    } else {
+      // All of the input, not only a line: a person may pipe a formatted file.
+      line_reader lines(s.max_body);
+      while (auto line = lines.next()) {
+        if (text.size() + line->text.size() > s.max_body) line->is = line_reader::state::too_long;
+        if (line->is != line_reader::state::whole) return failed(thrown_away(s, line->is));
+        text += line->text;
+        text += '\n';
+      }
     }
+    if (auto ready = action.initialize("main"); !ready) return failed(ready.error());
+    auto value = json_document::parse(std::move(text), "parameters");
+    if (!value) return failed(value.error());
+    if (!value->root().IsObject())
+      return failed({kind::invalid_parameter, "The action did not receive a dictionary as an argument."});
+    auto result = action.run(value->root());
+    return result ? finish(*result) : failed(result.error());
+  } catch (const std::bad_alloc&) {
+    return failed(thrown_away(s, line_reader::state::no_memory));
   }
-  if (auto ready = action.initialize("main"); !ready) return failed(ready.error());
-  auto value = json_document::parse(std::move(text), "parameters");
-  if (!value) return failed(value.error());
-  if (!value->root().IsObject())
-    return failed({kind::invalid_parameter, "The action did not receive a dictionary as an argument."});
-  auto result = action.run(value->root());
-  return result ? finish(*result) : failed(result.error());
 }
 
 }  // namespace serverless

@@ -46,6 +46,8 @@ outcome<held_request> image_of_structured(std::string body, cloud_event& event, 
   for (const std::string_view attribute : {"specversion", "id", "source", "type"})
     if (text_member(root, attribute).empty()) return missing(attribute);
   if (text_member(root, "specversion") != "1.0") return wrong_version(text_member(root, "specversion"));
+  if (!is_utf8(text_member(root, "id")))
+    return failure{kind::invalid_request, "CloudEvent: id: found bytes that are no UTF-8, and the answer repeats them"};
   event.id = to_json(*find(root, "id"));
 
   const std::string_view content_type = text_member(root, "datacontenttype");

@@ -11,21 +11,32 @@ namespace serverless {
 
 namespace {
 
+// A header or parameter, whatever case its name is in. A load balancer may be told to send lists of values in place of
+// values, and API Gateway's first format has both.
+std::string_view member_of(json_value& event, std::string_view values, std::string_view lists, std::string_view name) {
+  for (const std::string_view field : {values, lists}) {
+    json_value* all = find(event, field);
+    if (all == nullptr || !all->IsObject()) continue;
+    for (auto& member : members(*all)) {
+      if (!equal_ignoring_case(text_of(member.name), name)) continue;
+      if (member.value.IsString()) return text_of(member.value);
+      if (member.value.IsArray() && !member.value.Empty() && member.value[0].IsString())
+        return text_of(member.value[0]);
+    }
+  }
+  return {};
+}
+
 // The body of API Gateway's (both payload formats), a function URL's or a load balancer's event.
 outcome<held_request> image_of_http_event(json_value& event, const settings& s) {
   settings options = s;
-  if (json_value* query = find(event, "queryStringParameters"); query != nullptr) {
-    if (const auto top = text_member(*query, "top"); !top.empty()) {
-      auto parsed = parse_top(top);
-      if (!parsed) return parsed.error();
-      options.top = static_cast<unsigned>(*parsed);
-    }
+  if (const auto top = member_of(event, "queryStringParameters", "multiValueQueryStringParameters", "top");
+      !top.empty()) {
+    auto parsed = parse_top(top);
+    if (!parsed) return parsed.error();
+    options.top = static_cast<unsigned>(*parsed);
   }
-  std::string_view content_type;
-  if (json_value* headers = find(event, "headers"); headers != nullptr && headers->IsObject())
-    for (const auto& header : members(*headers))
-      if (equal_ignoring_case(text_of(header.name), "content-type") && header.value.IsString())
-        content_type = text_of(header.value);
+  const std::string_view content_type = member_of(event, "headers", "multiValueHeaders", "content-type");
 
   json_value* body = find(event, "body");
   if (body == nullptr || body->IsNull())

@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -27,10 +29,25 @@ class file_bytes {
     return i <= size() && text.size() <= size() - i && std::memcmp(bytes_.data() + i, text.data(), text.size()) == 0;
   }
   bool starts_with(std::string_view magic) const noexcept { return has(0, magic); }
+  /// Where a byte is next, from i on; size() where there is none.
+  std::uint64_t find(std::uint8_t byte, std::uint64_t i) const noexcept {
+    if (i >= size()) return size();
+    const void* found = std::memchr(bytes_.data() + i, byte, bytes_.size() - static_cast<std::size_t>(i));
+    return found == nullptr ? size() : static_cast<std::uint64_t>(static_cast<const std::byte*>(found) - bytes_.data());
+  }
   file_bytes from(std::uint64_t i) const noexcept { return file_bytes(bytes_.subspan(i < size() ? i : size())); }
 
  private:
   std::span<const std::byte> bytes_;
+};
+
+/// A file made up in memory, by malloc; null where there was none.
+struct file_copy {
+  std::unique_ptr<std::byte, void (*)(void*)> data;
+  std::size_t size;
+
+  explicit file_copy(std::size_t bytes)
+      : data(static_cast<std::byte*>(std::calloc(1, bytes)), std::free), size(bytes) {}
 };
 
 }  // namespace detail

@@ -3,6 +3,7 @@
 
 #include <mobilenet/error.hpp>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,14 @@ inline error damaged_image(std::string_view what) {
   std::string message = "image: damaged: ";
   for (const char c : what) message += c >= ' ' && c <= '~' ? c : '?';  // decoders quote what they find as it is
   return {errc::invalid_image, std::move(message)};
+}
+/// A format that is known and is not read, or an unusual kind of one that is.
+inline error unsupported_kind(std::string_view what) {
+  return {errc::unsupported, "image: unsupported format: " + std::string(what)};
+}
+inline error too_large_image(std::uint64_t width, std::uint64_t height, const std::string& expected) {
+  return {errc::image_too_large,
+          "image: " + std::to_string(width) + "x" + std::to_string(height) + " pixels, expected at most " + expected};
 }
 
 }  // namespace detail
