@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The HTTP transport, over real sockets: what is right, everything that can be wrong, and that the next request works."""
 import shutil
+import threading
 import support
 from support import *
 
@@ -68,6 +69,8 @@ class Http(TestCase):
                      self.form(('name="photo"; filename="a.png"', png())),
                      self.form(('name="other"', b"text"), ('name="image"', png())),
                      self.form(('name="image"; filename="a.png"', png()), preamble=b"to be ignored\r\n"),
+                     # neither has a file name
+                     self.form(('name="filename"', b"panda"), ('name="x; filename=y"', b"x"), ('name="file"; filename="a.png"', png())),
                      # not a boundary, though it looks like one
                      self.form(('name="note"', b"--\r\n----\r\n--x"), ('name=image', png()))):
             response = self.post(body, multipart)
@@ -247,9 +250,16 @@ class Http(TestCase):
         for claimed in ((1001, 1000), (60000, 60000)):
             self.assertRefused(self.post(png(claimed=claimed)), 413, f"{claimed[0]}x{claimed[1]}", "1000000")
 
+    def test_target_as_a_whole_url(self):
+        for target in ("http://example.org/healthz", "HTTP://127.0.0.1:1/healthz?x=1"):
+            self.assertEqual(self.handler.request("GET", target).status, 200, target)
+        self.assertEqual(self.handler.request("GET", "http://example.org").status, 200)
+
     def test_not_an_image(self):
         for body in (b"x", b"hello", b"GIF89a", b"\xff\xd8", bytes(1000), b"{}", b"<html>"):
-            self.assertRefused(self.post(body), 415, "JPEG", str(len(body)))
+            self.assertRefused(self.post(body), 415, "expected JPEG, PNG or BMP")
+        for body, name in ((b"GIF89a", "GIF"), (b"RIFF\0\0\0\0WEBPVP8 ", "WebP"), (b"<html>", "HTML"), (b"%PDF-1.4", "PDF")):
+            self.assertRefused(self.post(body), 415, name)
         self.assertRefused(self.post(b""), 400, "0 bytes")
         self.assertRefused(self.handler.request("POST", "/classify", headers={"Content-Length": None}), 400)
 
@@ -285,7 +295,7 @@ class Http(TestCase):
         refused({"image": "A==="}, 400, "base64")
         refused({"image": "data:image/png," + b64(png())}, 400, "data: URL")
         refused({"image": "data:"}, 400, "data: URL")
-        refused({"image": b64(b"hello")}, 415, "5 bytes")
+        refused({"image": b64(b"hello")}, 415, "68 65 6c 6c 6f")
 
     def test_wrong_http(self):
         for text in (b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b"\0\0\0\0\r\n\r\n",
@@ -342,6 +352,7 @@ class Http(TestCase):
         self.assertRefused(self.post({**event, "data_base64": 1}, structured), 400, "data_base64")
         self.assertRefused(self.post({**event, "data_base64": "@"}, structured), 400, "data_base64")
         self.assertRefused(self.post({**event, "data": "text"}, structured), 400, "data")
+        self.assertRefused(self.post(json.dumps(whole).encode().replace(rb"\u2603", b"\xff\xfe"), structured), 400, "id", "UTF-8")
         self.assertRefused(self.post([], structured), 400, "array")
         self.assertRefused(self.post("{", structured), 400, "JSON")
         self.assertRefused(self.post([whole], "application/cloudevents-batch+json"), 415, "batch")
@@ -365,6 +376,59 @@ class Life(TestCase):
         with self.assertRaises(OSError):
             connect(handler.port)
         handler.stop()
+
+    def test_trickle_ends_at_the_deadline_while_the_handler_is_busy(self):
+        with http_handler("--timeout=1", "--max-pixels=40000000") as handler:
+            trickles = [connect(handler.port) for _ in range(20)]
+            for each in trickles:
+                each.sendall(b"POST /classify HTTP/1.1\r\nContent-Length: 100000\r\n\r\n")
+                each.setblocking(False)
+            large = png_of_zeros(3000, 3000)
+            busy = [threading.Thread(target=handler.request, args=("POST", "/classify", large)) for _ in range(16)]
+            for thread in busy:
+                thread.start()
+            end = time.monotonic() + 3 * SLOW
+            while time.monotonic() < end:
+                for each in trickles:
+                    try:
+                        each.send(b"x")
+                    except OSError:
+                        pass  # answered and closed
+                time.sleep(0.001)
+            for thread in busy:
+                thread.join()
+            for each in trickles:
+                each.settimeout(10 * SLOW)
+                self.assertTrue(each.recv(100).startswith(b"HTTP/1.1 408 "))
+                each.close()
+
+    @unittest.skipIf(SANITIZED, "the limit is not set under sanitizers")
+    def test_no_memory_left_is_an_answer(self):
+        with http_handler("--max-body=8388608", env={"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128"}) as handler:
+            many_values = b'{"a":[' + b"1," * 99_000 + b"1]}"
+            self.assertRefused(handler.request("POST", "/classify", many_values, JSON), 400, "image")
+            held, size, refused = [], 8_000_000, 0
+            while size > 300_000:  # fill the memory with bodies that never end
+                each = connect(handler.port)
+                each.sendall(f"POST /classify HTTP/1.1\r\nContent-Length: {size + 1}\r\n\r\n".encode())
+                try:
+                    each.sendall(bytes(size))
+                    each.settimeout(0.2)
+                    answer = each.recv(100)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
+                    refused += 1
+                    size //= 2
+                except TimeoutError:
+                    held.append(each)
+                except ConnectionError:  # the answer came before the body was through
+                    refused += 1
+                    size //= 2
+            self.assertGreater(refused, 0)
+            self.assertEqual(handler.request("POST", "/classify", many_values, JSON).status, 503)
+            for each in held:
+                each.close()
+            time.sleep(0.2)
+            self.assertRefused(handler.request("POST", "/classify", many_values, JSON), 400, "image")
 
     def test_sigterm_when_idle(self):
         for number in (signal.SIGTERM, signal.SIGINT):

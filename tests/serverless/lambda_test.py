@@ -155,6 +155,11 @@ class Lambda(TestCase):
                 self.assertAnswer(json.loads(answer["body"]))
             answer = self.ask(self.http_event(version, b64(jpeg()), True, query={"top": "2"}))[2]
             self.assertAnswer(json.loads(answer["body"]), 2)
+            # a load balancer that sends lists of values
+            event = self.http_event(version, b64(form), True)
+            event.update(multiValueHeaders={"Content-Type": ["multipart/form-data; boundary=b"]}, headers=None,
+                         multiValueQueryStringParameters={"top": ["2", "9"]}, queryStringParameters=None)
+            self.assertAnswer(json.loads(self.ask(event)[2]["body"]), 2)
             for event, status in ((self.http_event(version, None, False), 400), (self.http_event(version, 1, False), 400),
                                   (self.http_event(version, "@", True), 400), (self.http_event(version, b64(b"hello"), True), 415),
                                   (self.http_event(version, "hello", False), 415),
