@@ -2,7 +2,7 @@
 """Trains the MobileNet v1 that ships with mobilenet-cpp and writes it as a TensorFlow.js layers model.
 
     apt-get install python3-torch python3-numpy dataset-fashion-mnist
-    models/fashion_mnist/train.py train                  about 35 s an epoch on two cores; resumes when run again
+    models/fashion_mnist/train.py train                  about 45 s an epoch on one core; resumes when run again
     models/fashion_mnist/train.py export DIR             model.json, weights, labels.txt, samples/ from the checkpoint
     models/fashion_mnist/train.py evaluate DIR           test accuracy of an exported folder
 
@@ -382,8 +382,8 @@ def main():
     one = commands.add_parser("train", parents=[common], help="train, or go on training from the checkpoint")
     one.add_argument("--alpha", type=float, default=0.25, help="default: %(default)s")
     one.add_argument("--resolution", type=int, default=64, help="multiple of 32 (default: %(default)s)")
-    one.add_argument("--epochs", type=int, default=34, help="default: %(default)s")
-    one.add_argument("--fall", type=int, default=6, metavar="EPOCHS",
+    one.add_argument("--epochs", type=int, default=60, help="default: %(default)s")
+    one.add_argument("--fall", type=int, default=25, metavar="EPOCHS",
                      help="the last epochs, over which the learning rate falls to 0 (default: %(default)s)")
     one.add_argument("--lr", type=float, default=0.2, help="default: %(default)s")
     one.add_argument("--seed", type=int, default=1, help="default: %(default)s")
