@@ -158,6 +158,13 @@ TEST_CASE_TEMPLATE("a dense layer equals the reference", B, MOBILENET_TEST_BACKE
       compare_with_reference<B>(layers::dense{{1, 1, in}, out, none}, seed++);
 }
 
+TEST_CASE_TEMPLATE("a clamp to one value gives that value", B, MOBILENET_TEST_BACKENDS) {
+  compare_with_reference<B>(layers::conv2d{{5, 5, 3}, 8, 3, 3, 2, {0, 0, 1, 1}, {0.0f, 0.0f}}, 650);
+  compare_with_reference<B>(layers::depthwise_conv2d{{5, 5, 8}, 3, 3, 1, {1, 1, 1, 1}, {6.0f, 6.0f}}, 651);
+  compare_with_reference<B>(layers::pointwise_conv2d{{5, 5, 8}, 8, {-1.0f, -1.0f}}, 652);
+  compare_with_reference<B>(layers::dense{{1, 1, 8}, 8, {0.0f, 0.0f}}, 653);
+}
+
 TEST_CASE_TEMPLATE("softmax equals the reference", B, MOBILENET_TEST_BACKENDS) {
   std::uint32_t seed = 700;
   for (const std::uint32_t count : {1u, 2u, 10u, 15u, 16u, 17u, 1000u, 1001u})

@@ -121,6 +121,73 @@ TEST_CASE("what the output does not need is not looked at") {
   CHECK(m.read(edited(good.json, {{R"("input":["images",)", R"("input":["^never","images:0",)"}})));
 }
 
+TEST_CASE("a vector may change its shape as long as it stays the last dimension") {
+  const model_folder m;
+  auto o = small();
+  o.ends_with = head::average_pool_reshape;
+  const synthetic_model good = make_synthetic_graph(o);
+  const auto reshaped = [&](const std::string& shape, const std::vector<std::int32_t>& values) {
+    synthetic_model changed = good;
+    changed.json = edited(good.json, {{R"("name":"logits/shape","shape":[2])", R"("name":"logits/shape","shape":)" + shape}});
+    auto& bytes = changed.shards.back().second;
+    bytes.resize(bytes.size() - 8);
+    const auto raw = std::as_bytes(std::span(values));
+    bytes.insert(bytes.end(), raw.begin(), raw.end());
+    changed.write_to(m.folder.path());
+    return m.failure(changed.json);
+  };
+  CHECK(reshaped("[1]", {-1}) == "(no error)");
+  CHECK(reshaped("[1]", {3}) == "(no error)");
+  CHECK(reshaped("[3]", {-1, 1, 3}) == "(no error)");
+  CHECK(reshaped("[2]", {1, -1}) == "(no error)");
+  const std::string refused = "node 'logits' (Reshape): not part of MobileNet v1: it gives 1x1x3 another shape";
+  CHECK(reshaped("[2]", {3, 1}) == refused);
+  CHECK(reshaped("[2]", {-1, -1}) == refused);
+  CHECK(reshaped("[2]", {-1, 4}) == refused);
+}
+
+TEST_CASE("constants may come through nodes that pass them on, thousands of them, but not in a circle") {
+  const model_folder m;
+  const synthetic_model good = make_synthetic_graph(small());
+  good.write_to(m.folder.path());
+  std::string way;
+  for (int i = 0; i < 20'000; ++i)
+    way += R"({"name":"i)" + std::to_string(i) + R"(","op":"Identity","input":[")" +
+           (i == 0 ? std::string("conv1/weights") : "i" + std::to_string(i - 1)) + R"("],"attr":{}},)";
+  CHECK(m.failure(edited(good.json, {{R"({"node":[)", R"({"node":[)" + way},
+                                     {R"("input":["images","conv1/weights",)", R"("input":["images","i19999",)"}})) ==
+        "(no error)");
+  const std::string circle = R"({"node":[{"name":"a","op":"Identity","input":["b"]},{"name":"b","op":"Identity","input":["a"]},)";
+  CHECK(m.failure(edited(good.json, {{R"({"node":[)", circle},
+                                     {R"("input":["images","conv1/weights",)", R"("input":["images","a",)"}})) ==
+        "node 'a' (Identity): it needs its own output as input: a cycle");
+}
+
+TEST_CASE("an epsilon may be written as an integer") {
+  const model_folder m;
+  auto o = small();
+  o.written_as = form::batch_norm;
+  const synthetic_model good = make_synthetic_graph(o);
+  good.write_to(m.folder.path());
+  const auto of = [&](const std::string& epsilon) {
+    return m.read(edited(good.json, {{R"("epsilon":{"f":0.001})", R"("epsilon":)" + epsilon}})).value().layers[0].kernel;
+  };
+  CHECK(of(R"({"i":"1"})") == of(R"({"f":1})"));
+  CHECK(of(R"({"i":"1"})") != of(R"({"f":0.001})"));
+}
+
+TEST_CASE("the signature of user defined metadata tells the input's shape too") {
+  const model_folder m;
+  auto o = small();
+  o.signature = true;
+  const synthetic_model good = make_synthetic_graph(o);
+  good.write_to(m.folder.path());
+  const std::string moved = edited(good.json, {{R"("signature":{)", R"("userDefinedMetadata":{"signature":{)"},
+                                               {R"("modelTopology":)", R"("":0},"modelTopology":)"},
+                                               {R"(,"shape":{"shape")", R"(,"form":{"shape")"}});
+  CHECK(m.failure(moved) == "(no error)");
+}
+
 TEST_CASE("each way a graph can be wrong has its message") {
   const model_folder m;
   auto o = small();
@@ -164,6 +231,8 @@ TEST_CASE("each way a graph can be wrong has its message") {
       {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":[86,650]})"}}, attributes + "padding.s[1]: found 650, expected a byte"},
       {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"RVhQTElDSVQ="})"}}, attributes + "explicit_paddings.list.i: found nothing, expected 0, 0, top, bottom, left, right, 0, 0"},
       {{{R"("data_format":{"s":"TkhXQw=="})", R"("data_format":{"s":"TkNIVw=="})"}}, "node 'conv1/Relu6' (_FusedConv2D): data_format is NCHW, expected NHWC"},
+      {{{R"(["Qmlhc0FkZA==","UmVsdTY="])", R"(["UmVsdTY="])"}}, "node 'conv1/Relu6' (_FusedConv2D): fused_ops begins with \"RELU6\", expected BiasAdd or NoOp"},
+      {{{R"({"name":"conv1/weights","op":"Const","input":[])", R"({"name":"conv1/weights","op":"Mul","input":["conv1/bias","conv1/bias"])"}}, "node 'conv1/weights' (Mul): it computes from constants alone, expected a constant in its place"},
       {{{R"(["Qmlhc0FkZA==","UmVsdTY="])", R"(["RnVzZWRCYXRjaE5vcm0="])"}}, "node 'conv1/Relu6' (_FusedConv2D): fused_ops holds \"FUSEDBATCHNORM\", expected BiasAdd, Relu6, Relu or NoOp"},
       // constants
       {{{R"("input":["images","conv1/weights","conv1/bias"])", R"("input":["images","conv1/weights"])"}}, "node 'conv1/Relu6' (_FusedConv2D): it has 2 inputs, expected at least 3"},

@@ -17,6 +17,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -102,6 +103,21 @@ TEST_CASE("a graph that scales its input takes pixels from 0 to 1, another from 
     CHECK(source.preprocessing.b == -1.0f);
     CHECK(source.first_class == 1);
     CHECK(report.form == "graph model");
+    if (scales) {  // x / 127.5 - 1, as a graph has it that takes pixels as they are
+      test::synthetic_model model = test::make_synthetic_graph(o);
+      const float two = 2.0f, step = 1.0f / 127.5f;
+      auto& shard = model.shards.front().second;
+      REQUIRE(std::memcmp(shard.data(), &two, sizeof two) == 0);
+      std::memcpy(shard.data(), &step, sizeof step);
+      const support::temporary_folder other;
+      model.write_to(other.path());
+      tools::convert_options pixels;
+      pixels.input = other.path();
+      const auto p = tools::read_model(pixels, report).value().preprocessing;
+      CHECK(p.a == doctest::Approx(1.0 / 127.5));
+      CHECK(p.b == -1.0f);
+      CHECK(report.notes.back() == "the graph scales its input by itself: it gets pixels from 0 to 255");
+    }
     options.range = {0.0f, 255.0f};
     const auto raw = tools::read_model(options, report).value();
     CHECK(raw.preprocessing.a == (scales ? 2.0f : 1.0f));

@@ -74,19 +74,30 @@ TEST_CASE("quantised weights: q * scale + min, in double, rounded once") {
   const std::uint8_t bytes[] = {0, 128, 255,              // uint8
                                 0, 0, 255, 255,           // uint16
                                 0, 0x3c, 1, 0, 0, 0xc0,   // float16: 1, 2^-24, -2
-                                254, 255, 255, 255, 7, 0, 0, 0};
+                                254, 255, 255, 255, 7, 0, 0, 0,
+                                0, 255};                  // uint8 of integers
   support::write_file(m.folder / "s.bin", std::as_bytes(std::span(bytes)));
   const auto model = m.open_manifest(R"([{"paths":["s.bin"],"weights":[
       {"name":"a","shape":[3],"dtype":"float32","quantization":{"dtype":"uint8","scale":0.1,"min":-12.8}},
       {"name":"b","shape":[2],"dtype":"float32","quantization":{"dtype":"uint16","scale":0.5,"min":1,"original_dtype":"float32"}},
       {"name":"c","shape":[3],"dtype":"float32","quantization":{"dtype":"float16"}},
-      {"name":"d","shape":[2],"dtype":"int32"}]}])");
+      {"name":"d","shape":[2],"dtype":"int32"},
+      {"name":"e","shape":[2],"dtype":"int32","quantization":{"dtype":"uint8","scale":0.00784313725490196,"min":-1}}]}])");
   REQUIRE(model);
   CHECK(model->weights()[0].values() == std::vector<float>{static_cast<float>(-12.8), static_cast<float>(128 * 0.1 - 12.8),
                                                             static_cast<float>(255 * 0.1 - 12.8)});
   CHECK(model->weights()[1].values() == std::vector<float>{1.0f, 32768.5f});
   CHECK(model->weights()[2].values() == std::vector<float>{1.0f, 0x1p-24f, -2.0f});
   CHECK(model->weights()[3].values() == std::vector<float>{-2.0f, 7.0f});
+  CHECK(model->weights()[4].values() == std::vector<float>{-1.0f, 1.0f});
+  CHECK(model->weights()[4].integers);
+}
+
+TEST_CASE("a path of a million characters is not repeated") {
+  const model_folder m;
+  const auto opened = m.open_manifest(R"([{"paths":[")" + std::string(1'000'000, 'x') + R"("],"weights":[]}])");
+  CHECK(m.failure(opened) == "model.json: weightsManifest[0].paths[0]: found \"" + std::string(40, 'x') +
+                                 "...\", expected a path of at most 4096 bytes");
 }
 
 TEST_CASE("paths: subfolders, spaces and percent escapes") {
@@ -167,7 +178,7 @@ TEST_CASE("each way a manifest can be wrong has its message") {
       {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":{"dtype":"uint8","min":0})"), "model.json: weightsManifest[0].weights[0].quantization.scale: found nothing, expected a number"},
       {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":{"dtype":"uint8","scale":1,"min":"0"})"), "model.json: weightsManifest[0].weights[0].quantization.min: found \"0\", expected a number"},
       {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":7)"), "model.json: weightsManifest[0].weights[0].quantization.dtype: found nothing, expected a string"},
-      {weight(R"("name":"x","shape":[4],"dtype":"int32","quantization":{"dtype":"float16"})"), "model.json: weightsManifest[0].weights[0].dtype: found \"int32\", expected float32, for quantised weight 'x'"},
+      {weight(R"("name":"x","shape":[4],"dtype":"bool","quantization":{"dtype":"float16"})"), "model.json: weightsManifest[0].weights[0].dtype: found \"bool\", expected float32 or int32, for quantised weight 'x'"},
   };
   for (const row& r : rows) {
     CAPTURE(r.manifest);
@@ -192,6 +203,7 @@ TEST_CASE("each way a model.json can be no model has its message") {
       {R"({"modelTopology":{}})", "model.json: weightsManifest: found nothing, expected an array"},
       {std::string(200000, '['), "model.json: not valid JSON at byte 200000: Invalid value."},
       {std::string(100000, '[') + std::string(100000, ']'), "model.json: the document: found [an array], expected an object"},
+      {std::string("{}\0 and more", 11), "model.json: not valid JSON at byte 2: a NUL byte"},
       {R"({"a":1e999})", "model.json: not valid JSON at byte 5: Number too big to be stored in double."},
   };
   for (const row& r : rows) {

@@ -111,8 +111,9 @@ result<void> chain_builder::take_in_waiting(open_layer& made) const {
   const bool depthwise = std::holds_alternative<layers::depthwise_conv2d>(made.source.params);
   const std::size_t channels = made.bias.size();
   for (std::size_t i = 0; i < made.kernel.size(); ++i) {
-    // Rows of a kernel are [k_h][k_w][c_in]; those of a depthwise one [k_h][k_w].
-    const std::size_t in = depthwise ? i % channels : i / channels % current_.channels;
+    // Rows of a kernel are [k_h][k_w][c_in]; those of a depthwise one [k_h][k_w]. What was flattened has a scale for
+    // each row.
+    const std::size_t in = depthwise ? i % channels : i / channels % waiting_->scale.size();
     made.bias[i % channels] += made.kernel[i] * waiting_->offset[in];
     made.kernel[i] *= waiting_->scale[in];
   }
@@ -206,9 +207,9 @@ result<void> chain_builder::dense(const source_layer& layer, std::uint32_t out, 
 result<void> chain_builder::scale_and_offset(const source_layer& layer, std::span<const double> scale,
                                              std::span<const double> offset) {
   open_layer* const last = linear();
-  if (last == nullptr && (made_.empty() || padding_ || flattened_))
+  if (last == nullptr && ((made_.empty() && !flattened_) || padding_))
     return does_not_fit(layer, "there is no convolution right before it to take it in");
-  const std::size_t channels = current_.channels;
+  const auto channels = static_cast<std::size_t>(last_dimension());
   if (scale.size() != channels || offset.size() != channels)
     return layer_error(layer,
                        "it has " + std::to_string(scale.size()) + " channels, expected " + std::to_string(channels),
@@ -235,12 +236,13 @@ result<void> chain_builder::offset(const source_layer& layer, std::span<const fl
 
 result<void> chain_builder::scale_and_offset(const source_layer& layer, double scale, double offset) {
   if (made_.empty() && !padding_ && !flattened_) {
+    scales_input_ = true;
     input_scale_ *= scale;
     input_offset_ = input_offset_ * scale + offset;
     add_name(layer, true);
     return {};
   }
-  const std::size_t channels = current_.channels;
+  const auto channels = static_cast<std::size_t>(last_dimension());
   return scale_and_offset(layer, std::vector<double>(channels, scale), std::vector<double>(channels, offset));
 }
 
@@ -278,52 +280,76 @@ result<void> chain_builder::softmax(const source_layer& layer) {
 }
 
 result<void> chain_builder::sigmoid(const source_layer& layer) {
-  auto* const head = linear() == nullptr ? nullptr : std::get_if<layers::dense>(&made_.back().source.params);
-  if (head == nullptr || head->out_channels != 1) return probabilities(layer, "sigmoid", layers::sigmoid{current_});
-  open_layer& last = made_.back();
-  std::vector<double> two;
-  for (const double w : last.kernel) two.insert(two.end(), {0.0, w});
-  last.kernel = std::move(two);
-  last.bias.insert(last.bias.begin(), 0.0);
-  head->out_channels = 2;
-  current_ = head->output_shape();
-  notes_.push_back("the sigmoid of one score is read as the probability of the second of two classes");
-  return softmax(layer);
+  return probabilities(layer, "sigmoid", layers::sigmoid{current_});
 }
 
-void chain_builder::flatten(const source_layer& layer) {
+result<void> chain_builder::flatten(const source_layer& layer) {
+  if (padding_) return does_not_fit(padding_->first, "no convolution follows it");
   flattened_ = flattened_ || !is_vector();
   pooled_ = pooled_ || is_vector();
   add_name(layer, false);
+  return {};
 }
 
 void chain_builder::identity(const source_layer& layer) { add_name(layer, false); }
 
-bool chain_builder::ends_in_scores() const noexcept {
-  return !made_.empty() && !padding_ && !waiting_ && !made_.back().clamped && made_.back().bias.size() >= 2 &&
-         std::holds_alternative<layers::dense>(made_.back().source.params);
+std::uint32_t* chain_builder::scores_of(open_layer& made) {
+  const shape out = layers::output_shape(made.source.params);
+  if (out.height != 1 || out.width != 1) return nullptr;
+  return std::visit(
+      [](auto& p) -> std::uint32_t* {
+        if constexpr (requires { p.out_channels; })
+          return &p.out_channels;
+        else
+          return nullptr;
+      },
+      made.source.params);
+}
+
+bool chain_builder::ends_in_scores() {
+  if (made_.empty() || padding_ || waiting_ || made_.back().clamped) return false;
+  const std::uint32_t* const scores = scores_of(made_.back());
+  return scores != nullptr && *scores >= 2;
 }
 
 result<void> chain_builder::drop_first_output(const source_layer& layer) {
-  open_layer* last = made_.empty() || made_.back().bias.size() < 2 ? nullptr : &made_.back();
-  auto* const head = last == nullptr ? nullptr : std::get_if<layers::dense>(&last->source.params);
-  if (head == nullptr) return layer_error(layer, "it does not end in class scores");
-  const std::size_t channels = last->bias.size();
+  std::uint32_t* const scores = ends_in_scores() ? scores_of(made_.back()) : nullptr;
+  if (scores == nullptr) return layer_error(layer, "it does not end in class scores");
+  open_layer& last = made_.back();
   std::vector<double> kept;
-  for (std::size_t i = 0; i < last->kernel.size(); ++i)
-    if (i % channels != 0) kept.push_back(last->kernel[i]);
-  last->kernel = std::move(kept);
-  last->bias.erase(last->bias.begin());
-  head->out_channels -= 1;
-  current_ = head->output_shape();
+  for (std::size_t i = 0; i < last.kernel.size(); ++i)
+    if (i % *scores != 0) kept.push_back(last.kernel[i]);
+  last.kernel = std::move(kept);
+  last.bias.erase(last.bias.begin());
+  *scores -= 1;
+  current_ = layers::output_shape(last.source.params);
   return {};
+}
+
+void chain_builder::split_single_sigmoid() {
+  if (made_.size() < 2 || !std::holds_alternative<layers::sigmoid>(made_.back().source.params)) return;
+  open_layer& head = made_[made_.size() - 2];
+  std::uint32_t* const scores = scores_of(head);
+  const layers::clamp* const bounds = bounds_of(head.source.params);
+  const bool keeps_zero = bounds != nullptr && bounds->low <= 0.0f && bounds->high >= 0.0f;
+  if (scores == nullptr || *scores != 1 || !keeps_zero) return;
+  std::vector<double> two;
+  for (const double w : head.kernel) two.insert(two.end(), {0.0, w});
+  head.kernel = std::move(two);
+  head.bias.insert(head.bias.begin(), 0.0);
+  *scores = 2;
+  current_ = layers::output_shape(head.source.params);
+  made_.back().source.params = layers::softmax{current_};
+  notes_.push_back("the sigmoid of one score is read as the probability of the second of two classes");
 }
 
 result<layer_chain> chain_builder::finish() {
   if (padding_) return does_not_fit(padding_->first, "no convolution follows it");
   if (waiting_) return does_not_fit(waiting_->layer, "there is no convolution right before or after it to take it in");
   if (made_.empty()) return error{errc::unsupported, "the model has no layers that compute anything"};
+  split_single_sigmoid();
   layer_chain chain;
+  chain.scales_input = scales_input_;
   chain.input_scale = input_scale_;
   chain.input_offset = input_offset_;
   chain.notes = std::move(notes_);

@@ -40,10 +40,10 @@ struct window {
 /// What the builder has made of the source's operations.
 struct layer_chain {
   std::vector<layer_source> layers;
-  double input_scale = 1.0;  ///< the source starts with x * scale + offset, which belongs to the preprocessing
+  bool scales_input = false;  ///< the source starts with x * scale + offset, which belongs to the preprocessing
+  double input_scale = 1.0;
   double input_offset = 0.0;
   std::vector<std::string> notes;  ///< decisions that a person may want to know of
-  bool scales_input() const noexcept { return input_scale != 1.0 || input_offset != 0.0; }
 };
 
 /// errors   unsupported: the operation has no place in MobileNet v1 where it stands; shape_mismatch;
@@ -56,8 +56,9 @@ class chain_builder {
   /// Whether the activation is a plain vector, [c], as after a pooling that drops its two dimensions of 1.
   bool is_vector() const noexcept { return current_.height == 1 && current_.width == 1; }
 
-  /// Length of the vector that dense() gets: all values after a flatten(), else the channels.
-  std::uint64_t dense_inputs() const noexcept { return flattened_ ? current_.elements() : current_.channels; }
+  /// Length of the last dimension, which dense() and scale_and_offset() work on: all values after a flatten(), else
+  /// the channels.
+  std::uint64_t last_dimension() const noexcept { return flattened_ ? current_.elements() : current_.channels; }
 
   /// Rows and columns of zeros, for the convolution that follows.
   result<void> pad(const source_layer& layer, const layers::padding& zeros);
@@ -78,20 +79,20 @@ class chain_builder {
   result<void> clamp(const source_layer& layer, const layers::clamp& bounds);
   result<void> global_average_pool(const source_layer& layer);
   result<void> softmax(const source_layer& layer);
-  /// Of several scores, a probability for each. Of one, that of the second of two classes: a softmax of 0 and the
-  /// score.
+  /// A probability for each score.
   result<void> sigmoid(const source_layer& layer);
   /// A change of shape in which a vector stays one: Reshape, Flatten, Squeeze. All values of a larger activation
   /// may become one vector too, if a dense layer follows.
-  void flatten(const source_layer& layer);
+  result<void> flatten(const source_layer& layer);
   /// An operation that does nothing when a network is used: Dropout, Identity.
   void identity(const source_layer& layer);
 
   /// Whether the last operation gave scores of two or more classes that no activation was applied to.
-  bool ends_in_scores() const noexcept;
+  bool ends_in_scores();
   /// Leaves out the first output of the last layer, a background class that is not to be ranked.
   result<void> drop_first_output(const source_layer& layer);
 
+  /// A sigmoid of one score at the end becomes two classes: a softmax of 0 and the score.
   /// errors   unsupported: nothing was computed, or a padding has no convolution after it
   result<layer_chain> finish();
 
@@ -113,6 +114,9 @@ class chain_builder {
   result<layers::padding> total_padding(const source_layer& layer, const window& w) const;
   /// The layer that a linear operation can still be folded into; null where there is none.
   open_layer* linear();
+  /// The number of outputs of a layer that makes a vector of all its inputs; null where the layer is of another kind.
+  static std::uint32_t* scores_of(open_layer& made);
+  void split_single_sigmoid();
   void add_name(const source_layer& layer, bool changes_the_activation);
 
   shape current_;
@@ -128,6 +132,7 @@ class chain_builder {
   std::string names_before_;        // of what is folded into the layer that comes next
   std::uint32_t names_before_count_ = 0;
   bool pooled_ = false;
+  bool scales_input_ = false;
   double input_scale_ = 1.0;
   double input_offset_ = 0.0;
   std::vector<std::string> notes_;

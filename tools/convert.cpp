@@ -61,7 +61,7 @@ result<std::vector<std::string>> read_labels(const std::string& path, std::uint3
 mobilenet::preprocessing scaling(const std::optional<input_range>& range, const network_topology& topology) {
   const layer_chain& chain = topology.chain;
   auto p = range ? mobilenet::preprocessing::to_range(range->low, range->high) : topology.scaling;
-  if (!chain.scales_input()) return p;
+  if (!chain.scales_input) return p;
   p.a = static_cast<float>(static_cast<double>(p.a) * chain.input_scale);
   p.b = static_cast<float>(static_cast<double>(p.b) * chain.input_scale + chain.input_offset);
   return p;

@@ -115,9 +115,12 @@ result<bool> graph_node::flag(std::string_view key) const {
 }
 
 result<double> graph_node::number(std::string_view key, double standard) const {
-  const json_value field = attributes_[key]["f"];
-  if (!field) return standard;
-  return field.number();
+  const json_value attribute = attributes_[key];
+  if (attribute["f"]) return attribute["f"].number();
+  if (!attribute["i"]) return standard;
+  const auto n = attribute["i"].integer();
+  if (!n) return n.error();
+  return static_cast<double>(*n);
 }
 
 }  // namespace mobilenet::tools

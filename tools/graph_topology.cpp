@@ -37,6 +37,7 @@ class graph {
       if (!made.by_name_.emplace(node.name(), &node).second)
         return layer_error(node.id(), "there are two of this name", errc::invalid_argument);
     for (const tfjs_weight& weight : model.weights()) made.weights_.emplace(weight.name, &weight);
+    made.find_constants();
     return made;
   }
 
@@ -50,9 +51,7 @@ class graph {
   /// The Const that a name stands for, also through nodes that only pass it on; null if it is none.
   const graph_node* constant(const std::string& name) const {
     const graph_node* node = find(name);
-    for (std::size_t steps = 0; node != nullptr && node->op() == "Identity" && steps < nodes_.size(); ++steps)
-      node = node->inputs().size() == 1 ? find(node->inputs()[0]) : nullptr;
-    return node != nullptr && node->op() == "Const" ? node : nullptr;
+    return node == nullptr ? nullptr : constants_[static_cast<std::size_t>(node - nodes_.data())];
   }
 
   const tfjs_weight* weight(const std::string& name) const {
@@ -61,7 +60,35 @@ class graph {
   }
 
  private:
-  std::vector<graph_node> nodes_;  // by_name_ points into it: filled once, then only moved
+  // Follows the nodes that pass their input on, each once, however long the way is.
+  void find_constants() {
+    constants_.resize(nodes_.size());
+    std::vector<bool> known(nodes_.size());
+    std::vector<std::size_t> way;
+    for (const graph_node& start : nodes_) {
+      way.clear();
+      const graph_node* found = nullptr;
+      for (const graph_node* node = &start; node != nullptr;) {
+        const auto i = static_cast<std::size_t>(node - nodes_.data());
+        if (known[i]) {
+          found = constants_[i];  // none where the way runs in a circle
+          break;
+        }
+        known[i] = true;
+        way.push_back(i);
+        if (node->op() == "Const") found = node;
+        node = passes_on(*node) ? find(node->inputs()[0]) : nullptr;
+      }
+      for (const std::size_t i : way) constants_[i] = found;
+    }
+  }
+  static bool passes_on(const graph_node& node) {
+    return (node.op() == "Identity" || node.op() == "StopGradient" || node.op() == "CheckNumerics") &&
+           node.inputs().size() == 1;
+  }
+
+  std::vector<graph_node> nodes_;             // by_name_ points into it: filled once, then only moved
+  std::vector<const graph_node*> constants_;  // that each node stands for, or null
   std::unordered_map<std::string, const graph_node*> by_name_;
   std::unordered_map<std::string, const tfjs_weight*> weights_;
 };
@@ -98,7 +125,7 @@ error wrong_shape(const tfjs_weight& weight, const std::string& expected) {
 result<std::vector<float>> per_channel(const reader& r, const graph_node& node, std::size_t index) {
   const auto weight = constant(r, node, index);
   if (!weight) return weight.error();
-  const std::uint32_t channels = r.builder.current().channels;
+  const std::uint64_t channels = r.builder.last_dimension();
   if ((*weight)->elements() != channels || (*weight)->shape.empty() || (*weight)->shape.back() != channels)
     return wrong_shape(**weight, "[" + std::to_string(channels) + "]");
   return (*weight)->values();
@@ -107,7 +134,7 @@ result<std::vector<float>> per_channel(const reader& r, const graph_node& node, 
 result<std::vector<std::int64_t>> integers(const reader& r, const graph_node& node, std::size_t index) {
   const auto weight = constant(r, node, index);
   if (!weight) return weight.error();
-  if ((*weight)->type != stored_as::int32)
+  if (!(*weight)->integers)
     return layer_error(node.id(), "its input '" + excerpt((*weight)->name) + "' holds no integers",
                        errc::invalid_argument);
   std::vector<std::int64_t> values;
@@ -197,7 +224,7 @@ result<void> multiply_matrix(reader& r, const graph_node& node) {
   const auto transpose_b = node.flag("transpose_b");
   if (!transpose_a || !transpose_b || *transpose_a)
     return layer_error(node.id(), "transpose_a is set, expected a matrix of one row");
-  const std::uint64_t in = r.builder.dense_inputs();
+  const std::uint64_t in = r.builder.last_dimension();
   const auto& shape = (*kernel)->shape;
   if (shape.size() != 2 || shape[*transpose_b ? 1 : 0] != in)
     return wrong_shape(
@@ -217,7 +244,10 @@ result<void> multiply_matrix(reader& r, const graph_node& node) {
 result<void> apply_fused(reader& r, const graph_node& node) {
   const auto operations = node.texts("fused_ops");
   if (!operations) return operations.error();
-  for (const std::string& op : *operations) {
+  for (std::size_t i = 0; i < operations->size(); ++i) {
+    const std::string& op = (*operations)[i];
+    if (i == 0 && (op == "RELU" || op == "RELU6"))  // TensorFlow.js passes over an activation in this place
+      return layer_error(node.id(), "fused_ops begins with \"" + excerpt(op) + "\", expected BiasAdd or NoOp");
     result<void> done;
     if (op == "BIASADD") {
       const auto bias = per_channel(r, node, 2);
@@ -319,8 +349,8 @@ result<void> relu6(reader& r, const graph_node& node) { return r.builder.clamp(n
 result<float> bound(const reader& r, const graph_node& node, std::size_t operand) {
   const auto weight = constant(r, node, operand);
   if (!weight) return weight.error();
-  const float value = (*weight)->values()[0];
   if ((*weight)->elements() != 1) return wrong_shape(**weight, "one number");
+  const float value = (*weight)->values()[0];
   if (std::isnan(value)) return layer_error(node.id(), "its bound is not a number", errc::invalid_argument);
   return value;
 }
@@ -333,6 +363,15 @@ result<void> maximum(reader& r, const graph_node& node) {
   const auto low = bound(r, node, constant_operand(r, node));
   if (!low) return low.error();
   return r.builder.clamp(node.id(), {*low, infinity});
+}
+
+result<void> clip(reader& r, const graph_node& node) {
+  const auto low = bound(r, node, 1);
+  if (!low) return low.error();
+  const auto high = bound(r, node, 2);
+  if (!high) return high.error();
+  if (*low > *high) return layer_error(node.id(), "its bounds are not in order", errc::invalid_argument);
+  return r.builder.clamp(node.id(), {*low, *high});
 }
 
 result<void> pad(reader& r, const graph_node& node) {
@@ -367,8 +406,13 @@ result<void> average_pool(reader& r, const graph_node& node) {
   if (!size) return size.error();
   const auto padding = node.text("padding", "");
   if (!padding) return padding.error();
+  const auto strides = height_and_width(node, "strides", 1);
+  if (!strides) return strides.error();
   const shape in = r.builder.current();
-  if ((*size)[0] != in.height || (*size)[1] != in.width || *padding != "VALID")
+  // SAME pads nothing where the first window is the only one.
+  const bool alone =
+      *padding == "VALID" || (*padding == "SAME" && (*strides)[0] >= in.height && (*strides)[1] >= in.width);
+  if ((*size)[0] != in.height || (*size)[1] != in.width || !alone)
     return layer_error(node.id(), "not part of MobileNet v1: its window is not the whole " + std::to_string(in.height) +
                                       "x" + std::to_string(in.width) + " of its input");
   return r.builder.global_average_pool(node.id());
@@ -379,8 +423,15 @@ result<void> squeeze(reader& r, const graph_node& node) {
   if (!r.builder.is_vector())
     return layer_error(node.id(),
                        "not part of MobileNet v1: it takes dimensions away from " + to_string(r.builder.current()));
-  r.builder.flatten(node.id());
-  return {};
+  return r.builder.flatten(node.id());
+}
+
+// Whether a vector of so many elements keeps them in its last dimension: [-1], [5], [-1, 5], [1, 1, -1]. A softmax
+// over another dimension would be something else.
+bool keeps_vector(const std::vector<std::int64_t>& target, std::int64_t elements) {
+  if (target.empty() || (target.back() != -1 && target.back() != elements)) return false;
+  return std::count(target.begin(), target.end(), std::int64_t{-1}) <= 1 &&
+         std::all_of(target.begin(), target.end() - 1, [](std::int64_t d) { return d == 1 || d == -1; });
 }
 
 // The shape may be computed from the batch's size, but there is only one vector that a vector can become.
@@ -389,23 +440,23 @@ result<void> reshape(reader& r, const graph_node& node) {
   if (node.inputs().size() < 2 || r.source.constant(node.inputs()[1]) == nullptr) {
     if (!r.builder.is_vector())
       return layer_error(node.id(), "not part of MobileNet v1: a shape that is computed, for " + to_string(in));
-    r.builder.flatten(node.id());
-    return {};
+    return r.builder.flatten(node.id());
   }
   const auto target = integers(r, node, 1);
   if (!target) return target.error();
-  std::vector<std::int64_t> rest(target->empty() ? target->begin() : target->begin() + 1, target->end());
   const auto elements = static_cast<std::int64_t>(in.elements());
-  if (rest.size() == 1 && (rest[0] == -1 || rest[0] == elements)) {
-    r.builder.flatten(node.id());
-    return {};
-  }
-  if (rest == std::vector<std::int64_t>{in.height, in.width, in.channels} ||
-      (r.builder.is_vector() && rest == std::vector<std::int64_t>{1, 1, -1})) {
-    r.builder.identity(node.id());
-    return {};
-  }
-  return layer_error(node.id(), "not part of MobileNet v1: it gives " + to_string(in) + " another shape");
+  const bool unambiguous = std::count(target->begin(), target->end(), std::int64_t{-1}) <= 1;
+  if (r.builder.is_vector() && keeps_vector(*target, elements)) return r.builder.flatten(node.id());
+  const std::vector<std::int64_t> rest(target->empty() ? target->begin() : target->begin() + 1, target->end());
+  if (unambiguous && rest.size() == 1 && (rest[0] == -1 || rest[0] == elements)) return r.builder.flatten(node.id());
+  const std::array<std::int64_t, 3> own{in.height, in.width, in.channels};
+  const bool same_shape = unambiguous && rest.size() == own.size() &&
+                          std::equal(rest.begin(), rest.end(), own.begin(),
+                                     [](std::int64_t d, std::int64_t o) { return d == o || d == -1; });
+  if (!same_shape)
+    return layer_error(node.id(), "not part of MobileNet v1: it gives " + to_string(in) + " another shape");
+  r.builder.identity(node.id());
+  return {};
 }
 
 result<void> softmax(reader& r, const graph_node& node) { return r.builder.softmax(node.id()); }
@@ -421,7 +472,7 @@ struct known_operation {
   handler read;
 };
 
-constexpr std::array<known_operation, 34> known_operations{{
+constexpr std::array<known_operation, 35> known_operations{{
     {"Placeholder", placeholder},
     {"Conv2D", convolve},
     {"_FusedConv2D", fused<convolve>},
@@ -444,6 +495,7 @@ constexpr std::array<known_operation, 34> known_operations{{
     {"Relu6", relu6},
     {"Minimum", minimum},
     {"Maximum", maximum},
+    {"ClipByValue", clip},
     {"Pad", pad},
     {"PadV2", pad},
     {"Mean", mean},
@@ -473,11 +525,14 @@ std::vector<std::string> computed_inputs(const graph& source, const graph_node& 
   return computed;
 }
 
+json_value signature_of(const tfjs_model& model) {
+  const json_value signature = model.root()["signature"];
+  return signature ? signature : model.root()["userDefinedMetadata"]["signature"];
+}
+
 // The name that the signature gives, or the only node that no other reads.
 result<std::string> output_of(const tfjs_model& model, const graph& source) {
-  json_value signature = model.root()["signature"]["outputs"];
-  if (!signature) signature = model.root()["userDefinedMetadata"]["signature"]["outputs"];
-  if (signature.is_object()) {
+  if (const json_value signature = signature_of(model)["outputs"]; signature.is_object()) {
     const auto outputs = signature.members();
     if (outputs.size() == 1) {
       const json_value name = outputs[0]["name"];
@@ -513,6 +568,8 @@ result<std::vector<const graph_node*>> chain_of(const tfjs_model& model, const g
     waiting.pop_back();
     if (node == nullptr) continue;  // single_chain says who reads it
     needed.push_back({node->id(), computed_inputs(source, *node), find_operation(node->op()) != nullptr});
+    if (needed.back().inputs.empty() && !node->inputs().empty() && needed.back().known)
+      return layer_error(node->id(), "it computes from constants alone, expected a constant in its place");
     for (const std::string& input : needed.back().inputs)
       if (seen.insert(input).second) waiting.push_back(input);
   }
@@ -528,7 +585,7 @@ result<std::vector<const graph_node*>> chain_of(const tfjs_model& model, const g
 result<shape> input_shape(const tfjs_model& model, const graph_node& first) {
   if (first.op() != "Placeholder") return layer_error(first.id(), "the graph begins with it, expected a Placeholder");
   json_value dimensions = first.attribute("shape")["shape"]["dim"];
-  const json_value signature = model.root()["signature"]["inputs"];
+  const json_value signature = signature_of(model)["inputs"];
   const auto usable = [](const json_value& d) {
     const auto height = d[1]["size"].integer();
     return d.size() == 4 && height && *height > 0;
@@ -562,7 +619,13 @@ result<network_topology> read(const tfjs_model& model) {
   auto made = finish_topology(r.builder);
   if (!made) return made;
   made->source_layers = source->nodes().size();
-  made->scaling = mobilenet::preprocessing::to_range(made->chain.scales_input() ? 0.0f : -1.0f, 1.0f);
+  made->scaling = mobilenet::preprocessing::to_range(-1.0f, 1.0f);
+  if (made->chain.scales_input) {
+    // TF Hub's modules take 0 to 1. A factor like 1/127.5 or 1/255 is made for pixels as they are.
+    const bool pixels = std::abs(made->chain.input_scale) < 0.1;
+    made->scaling = mobilenet::preprocessing::to_range(0.0f, pixels ? 255.0f : 1.0f);
+    if (pixels) made->notes.push_back("the graph scales its input by itself: it gets pixels from 0 to 255");
+  }
   return made;
 }
 

@@ -146,7 +146,9 @@ result<std::vector<std::uint32_t>> json_value::positive_integers(std::size_t cou
 }
 
 result<json_document> json_document::parse(std::string_view text) {
-  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark: fetch() drops it too
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);    // a byte order mark: fetch() drops it too
+  if (const std::size_t nul = text.find('\0'); nul != text.npos)  // the parser would take it for the end
+    return error{errc::invalid_argument, "not valid JSON at byte " + std::to_string(nul) + ": a NUL byte"};
   json_document made;
   made.document_ = std::make_unique<json_tree>();
   constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag;

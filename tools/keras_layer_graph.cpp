@@ -64,6 +64,8 @@ result<std::vector<std::string>> read_inputs(const source_layer& layer, const js
     if (!of_argument) return of_argument.error();
     names.insert(names.end(), of_argument->begin(), of_argument->end());
   }
+  for (const json_value& argument : use["kwargs"].members())  // tensors among them, and "training": false
+    if (auto one = tensor_layer(argument)) names.push_back(*std::move(one));
   return names;
 }
 

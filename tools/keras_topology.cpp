@@ -170,7 +170,7 @@ result<void> depthwise_conv2d(reader& r, const keras_layer& layer) {
 result<void> dense(reader& r, const keras_layer& layer) {
   const auto units = layer.config["units"].positive_integer();
   if (!units) return units.error();
-  const std::uint64_t in = r.builder.dense_inputs();
+  const std::uint64_t in = r.builder.last_dimension();
   if (in > std::numeric_limits<std::uint32_t>::max())
     return layer_error(layer.id, "it has " + std::to_string(in) + " inputs", errc::shape_mismatch);
   const std::array<std::uint32_t, 2> shape{static_cast<std::uint32_t>(in), *units};
@@ -190,7 +190,7 @@ result<void> batch_normalization(reader& r, const keras_layer& layer) {
   const auto has_beta = boolean_or(layer.config["center"], true);
   if (!has_beta) return has_beta.error();
 
-  const std::array<std::uint32_t, 1> shape{r.builder.current().channels};
+  const std::array<std::uint32_t, 1> shape{static_cast<std::uint32_t>(r.builder.last_dimension())};
   std::size_t index = 0;
   std::vector<float> gamma(shape[0], 1.0f);
   std::vector<float> beta(shape[0], 0.0f);
@@ -279,10 +279,15 @@ result<void> average_pooling(reader& r, const keras_layer& layer) {
   if (auto ok = check_data_format(layer.config); !ok) return ok;
   const auto size = pair_or(layer.config["pool_size"], pair{2, 2});
   if (!size) return size.error();
+  const auto strides = pair_or(layer.config["strides"], *size);
+  if (!strides) return strides.error();
   const shape in = r.builder.current();
+  // "same" pads nothing where the first window is the only one.
   const json_value padding = layer.config["padding"];
+  const bool same = padding.is_string() && *padding.string() == "same";
   const bool valid = !padding || (padding.is_string() && *padding.string() == "valid");
-  if (size->height != in.height || size->width != in.width || !valid)
+  const bool alone = valid || (same && strides->height >= in.height && strides->width >= in.width);
+  if (size->height != in.height || size->width != in.width || !alone)
     return layer_error(layer.id, "not part of MobileNet v1: its window is not the whole " + std::to_string(in.height) +
                                      "x" + std::to_string(in.width) + " of its input");
   return r.builder.global_average_pool(layer.id);
@@ -314,8 +319,7 @@ result<void> reshape(reader& r, const keras_layer& layer) {
 
   if (target.size() == 1) {
     r.vector = true;
-    r.builder.flatten(layer.id);
-    return {};
+    return r.builder.flatten(layer.id);
   }
   if (target.size() == 3 && target[0] == in.height && target[1] == in.width && target[2] == in.channels) {
     r.vector = false;
@@ -328,8 +332,7 @@ result<void> reshape(reader& r, const keras_layer& layer) {
 result<void> flatten(reader& r, const keras_layer& layer) {
   if (auto ok = check_data_format(layer.config); !ok) return ok;
   r.vector = true;
-  r.builder.flatten(layer.id);
-  return {};
+  return r.builder.flatten(layer.id);
 }
 
 result<void> nothing(reader& r, const keras_layer& layer) {
@@ -423,7 +426,7 @@ result<network_topology> read(const tfjs_model& model) {
   if (!made) return made;
   made->source_layers = keras_layers->size();
   // A model that begins with a Rescaling layer takes pixels as they are.
-  if (made->chain.scales_input()) made->scaling = {mobilenet::preprocessing::formula::multiply_add, 1.0f, 0.0f};
+  if (made->chain.scales_input) made->scaling = {mobilenet::preprocessing::formula::multiply_add, 1.0f, 0.0f};
   if (const json_value name = root["config"]["name"]; name.is_string()) made->name = *name.string();
   return made;
 }

@@ -22,10 +22,6 @@ std::string without_scope(const std::string& name) {
   return before == std::string::npos ? std::string() : name.substr(0, before) + name.substr(last);
 }
 
-bool ends_with_part(const std::string& name, const std::string& part) {
-  return name.size() > part.size() && name.ends_with(part) && name[name.size() - part.size() - 1] == '/';
-}
-
 }  // namespace
 
 keras_weights::keras_weights(std::span<const tfjs_weight> weights) {
@@ -35,30 +31,40 @@ keras_weights::keras_weights(std::span<const tfjs_weight> weights) {
     std::string shortened = without_scope(name);
     entries_.push_back({&w, std::move(name), std::move(shortened)});
   }
+  for (entry& e : entries_) {
+    by_name_[e.name].push_back(&e);
+    if (!e.shortened.empty()) by_shortened_[e.shortened].push_back(&e);
+    index_ends(e.name, e, by_end_);
+    index_ends(e.shortened, e, by_shortened_end_);
+  }
+}
+
+void keras_weights::index_ends(std::string_view name, entry& e, name_index& ends) {
+  constexpr unsigned most_parts = 16;  // in front of which a model's name may stand
+  std::size_t slash = name.size();
+  for (unsigned part = 0; part < most_parts && slash > 0; ++part) {
+    slash = name.rfind('/', slash - 1);
+    if (slash == name.npos) return;
+    ends[name.substr(slash + 1)].push_back(&e);
+  }
 }
 
 result<keras_weights::entry*> keras_weights::find(const std::string& variable, const std::string& numbered) {
-  const auto only_one = [&](auto matches) -> result<entry*> {
-    entry* found = nullptr;
-    for (entry& e : entries_) {
-      if (!matches(e)) continue;
-      if (found != nullptr)
-        return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' may be '" +
-                                                 excerpt(found->weight->name) + "' or '" + excerpt(e.weight->name) +
-                                                 "', expected one"};
-      found = &e;
-    }
-    return found;
-  };
-  auto found = only_one([&](const entry& e) { return e.name == variable; });
-  if (found && *found == nullptr) found = only_one([&](const entry& e) { return e.shortened == variable; });
-  if (found && *found == nullptr) found = only_one([&](const entry& e) { return ends_with_part(e.name, variable); });
-  if (found && *found == nullptr)
-    found = only_one([&](const entry& e) { return ends_with_part(e.shortened, variable); });
-  if (found && *found == nullptr) found = only_one([&](const entry& e) { return e.name == numbered; });
-  if (found && *found == nullptr)
-    return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' is missing from weightsManifest"};
-  return found;
+  const std::pair<const name_index*, const std::string*> places[] = {{&by_name_, &variable},
+                                                                {&by_shortened_, &variable},
+                                                                {&by_end_, &variable},
+                                                                {&by_shortened_end_, &variable},
+                                                                {&by_name_, &numbered}};
+  for (const auto& [names, name] : places) {
+    const auto found = names->find(*name);
+    if (found == names->end()) continue;
+    const std::vector<entry*>& entries = found->second;
+    if (entries.size() == 1) return entries[0];
+    return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' may be '" +
+                                             excerpt(entries[0]->weight->name) + "' or '" +
+                                             excerpt(entries[1]->weight->name) + "', expected one"};
+  }
+  return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' is missing from weightsManifest"};
 }
 
 result<std::vector<float>> keras_weights::take(const source_layer& layer, std::string_view variable, std::size_t index,
@@ -71,8 +77,7 @@ result<std::vector<float>> keras_weights::take(const source_layer& layer, std::s
   if (!std::equal(shape.begin(), shape.end(), e.weight->shape.begin(), e.weight->shape.end()))
     return error{errc::shape_mismatch,
                  shown + " has shape " + to_string(e.weight->shape) + ", expected " + to_string(shape)};
-  if (e.weight->type == stored_as::int32 || e.weight->type == stored_as::boolean)
-    return error{errc::invalid_argument, shown + " holds integers, expected float32"};
+  if (e.weight->integers) return error{errc::invalid_argument, shown + " holds integers, expected float32"};
   e.taken = true;
   return e.weight->values();
 }

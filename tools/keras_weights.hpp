@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace mobilenet::tools {
@@ -24,6 +25,7 @@ namespace mobilenet::tools {
 class keras_weights {
  public:
   explicit keras_weights(std::span<const tfjs_weight> weights);
+  keras_weights(keras_weights&&) = default;
 
   /// variable   its name, "kernel"; `index` its number among the layer's variables
   /// errors     invalid_argument: missing or ambiguous; shape_mismatch
@@ -41,9 +43,15 @@ class keras_weights {
     std::string shortened;  // without the part before the last: "conv1/kernel" of "conv1/conv1/kernel"
     bool taken = false;
   };
+  using name_index = std::unordered_map<std::string_view, std::vector<entry*>>;
+  static void index_ends(std::string_view name, entry& e, name_index& ends);
   result<entry*> find(const std::string& variable, const std::string& numbered);
 
-  std::vector<entry> entries_;
+  std::vector<entry> entries_;  // the indices below point into it: filled once, then only moved
+  name_index by_name_;
+  name_index by_shortened_;
+  name_index by_end_;  // what follows a '/', up to the end
+  name_index by_shortened_end_;
 };
 
 }  // namespace mobilenet::tools

@@ -114,8 +114,9 @@ exit_code run_convert(const convert_options& options) {
                     ? "features, no classes"
                     : with_separators(report.classes) + " classes" +
                           (report.first_class != 0 ? " after 1 for \"background\", which is not ranked" : ""));
-  row("labels",
-      report.labels.empty() ? "none: classes will be shown by number (--labels gives them names)" : report.labels);
+  if (report.kind == mobilenet::output_kind::classes)
+    row("labels",
+        report.labels.empty() ? "none: classes will be shown by number (--labels gives them names)" : report.labels);
   for (const std::string& note : report.notes) row("note", note);
   return exit_ok;
 }

@@ -55,6 +55,7 @@ result<std::vector<std::uint32_t>> read_shape(const json_value& field) {
 result<void> read_type(const json_value& entry, tfjs_weight& weight) {
   const auto dtype = entry["dtype"].string();
   if (!dtype) return dtype.error();
+  weight.integers = *dtype == "int32" || *dtype == "bool";
   const json_value quantization = entry["quantization"];
   if (!quantization) {
     if (*dtype == "float32")
@@ -71,9 +72,9 @@ result<void> read_type(const json_value& entry, tfjs_weight& weight) {
 
   const auto stored = quantization["dtype"].string();
   if (!stored) return stored.error();
-  if (*dtype != "float32")
+  if (*dtype != "float32" && *dtype != "int32")
     return error{errc::unsupported,
-                 entry["dtype"].wrong("float32, for quantised weight '" + excerpt(weight.name) + "'").message};
+                 entry["dtype"].wrong("float32 or int32, for quantised weight '" + excerpt(weight.name) + "'").message};
   if (*stored == "float16") {
     weight.type = stored_as::float16;
     return {};
@@ -127,6 +128,8 @@ result<std::string> shard_file(const json_value& field, const std::string& folde
   const auto path = field.string();
   if (!path) return path.error();
   const std::string decoded = percent_decoded(*path);
+  constexpr std::size_t longest_path = 4096;
+  if (path->size() > longest_path) return field.wrong("a path of at most 4096 bytes");
   if (!stays_in_folder(*path) || !stays_in_folder(decoded))
     return field.wrong("a path inside the folder of model.json");
   std::error_code ignored;
@@ -150,6 +153,7 @@ std::size_t tfjs_weight::elements() const noexcept {
 
 std::vector<float> tfjs_weight::values() const {
   std::vector<float> v(elements());
+  const bool rounded = integers && (type == stored_as::uint8 || type == stored_as::uint16);
   for (std::size_t i = 0; i < v.size(); ++i) {
     switch (type) {
       case stored_as::float32: v[i] = read_at<float>(bytes, i); break;
@@ -159,6 +163,7 @@ std::vector<float> tfjs_weight::values() const {
       case stored_as::int32: v[i] = static_cast<float>(read_at<std::int32_t>(bytes, i)); break;
       case stored_as::boolean: v[i] = static_cast<float>(read_at<std::uint8_t>(bytes, i)); break;
     }
+    if (rounded) v[i] = std::round(v[i]);
   }
   return v;
 }

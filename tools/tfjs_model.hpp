@@ -23,7 +23,8 @@ struct tfjs_weight {
   std::string name;                  ///< as the manifest has it
   std::vector<std::uint32_t> shape;  ///< empty: a scalar
   stored_as type = stored_as::float32;
-  double scale = 1.0;  ///< of quantised weights: value = q * scale + min
+  bool integers = false;  ///< int32 or bool, quantised or not
+  double scale = 1.0;     ///< of quantised weights: value = q * scale + min
   double min = 0.0;
   std::span<const std::byte> bytes;
 

@@ -73,6 +73,11 @@ inline std::vector<std::pair<std::string, synthetic_model>> model_variations() {
   add_keras("keras_flatten", [](keras& o) { o.ends_with = keras::head::flatten; });
   add_keras("keras_sigmoid", [](keras& o) { o.ends_with = keras::head::sigmoid; });
   add_keras("keras_sigmoids", [](keras& o) { o.ends_with = keras::head::sigmoids; });
+  add_keras("keras_sigmoid_reshape", [](keras& o) { o.ends_with = keras::head::sigmoid_reshape; });
+  add_keras("keras_flatten_scores", [](keras& o) { o.ends_with = keras::head::flatten_scores; });
+  add_keras("keras_flatten_sigmoid", [](keras& o) { o.ends_with = keras::head::flatten_sigmoid; });
+  add_keras("keras_flatten_batch_norm", [](keras& o) { o.ends_with = keras::head::flatten_batch_norm; });
+  add_keras("keras_average_pooling", [](keras& o) { o.ends_with = keras::head::average_pooling; });
   add_keras("keras_scores", [](keras& o) { o.ends_with = keras::head::scores; });
   add_keras("keras_pooling", [](keras& o) { o.ends_with = keras::head::pooling; });
   add_keras("keras_truncated", [](keras& o) {
@@ -92,6 +97,11 @@ inline std::vector<std::pair<std::string, synthetic_model>> model_variations() {
   });
   add_graph("graph_average_pool", [](graph& o) { o.ends_with = graph::head::average_pool_reshape; });
   add_graph("graph_matrix", [](graph& o) { o.ends_with = graph::head::matrix; });
+  add_graph("graph_flatten_scores", [](graph& o) {
+    o.ends_with = graph::head::flatten;
+    o.softmax = false;
+  });
+  add_graph("graph_clipped", [](graph& o) { o.ends_with = graph::head::clipped; });
   add_graph("graph_scores", [](graph& o) { o.softmax = false; });
   add_graph("graph_uint8", [](graph& o) { o.stored_as = quantisation::uint8; });
   add_graph("graph_identities_and_signature", [](graph& o) { o.identities = o.signature = o.reverse_nodes = true; });

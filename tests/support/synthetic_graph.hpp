@@ -24,7 +24,7 @@ struct synthetic_graph_options {
     min_max,       ///< Conv2D, BiasAdd, Relu, Minimum 6
   };
   enum class padding { same, explicit_attribute, pad };  ///< how a window of stride 2 is padded
-  enum class head { mean_convolution, average_pool_reshape, matrix };
+  enum class head { mean_convolution, average_pool_reshape, matrix, flatten, clipped };
 
   double alpha = 0.25;
   std::uint32_t resolution = 224;
@@ -199,6 +199,15 @@ class synthetic_graph_writer {
   void add_head(std::uint32_t channels, std::uint32_t size) {
     const auto classes = options_.classes;
     const std::string window = std::string(layout) + "," + list_of("strides", {1, 1, 1, 1}) + ",";
+    if (options_.ends_with == head::flatten) {
+      const std::uint32_t all = channels * size * size;
+      add_node("Reshape", "flat", {last_, integers("flat/shape", {2}, {-1, static_cast<std::int32_t>(all)})}, "");
+      add_node("MatMul", "logits/MatMul", {last_, kernel("logits/weights", {all, classes}, all)}, "");
+      add_node("BiasAdd", "logits", {last_, constant("logits/bias", {classes}, -0.1f, 0.1f)}, layout);
+      return;
+    }
+    if (options_.ends_with == head::clipped)
+      add_node("ClipByValue", "clipped", {last_, number("clipped/low", 0.25f), number("clipped/high", 2.0f)}, "");
     if (options_.ends_with == head::average_pool_reshape)
       add_node("AvgPool", "pool", {last_}, window + list_of("ksize", {1, size, size, 1}) + "," + valid_padding);
     else

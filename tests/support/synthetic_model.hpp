@@ -42,7 +42,12 @@ struct synthetic_options {
     sigmoids,
     scores,
     none,
-    pooling
+    pooling,
+    flatten_scores,
+    flatten_sigmoid,
+    flatten_batch_norm,
+    sigmoid_reshape,
+    average_pooling
   };
 
   double alpha = 0.25;
@@ -310,18 +315,20 @@ class synthetic_writer {
     add_kernel(name, "depthwise_kernel", {3, 3, channels, 1}, 9);
     normalise(name, channels);
   }
+  void add_batch_norm(const std::string& bn, std::uint32_t channels) {
+    char epsilon[32];
+    std::snprintf(epsilon, sizeof epsilon, "%g", options_.bn_epsilon);
+    add_layer("BatchNormalization", bn,
+              R"("axis":-1,"momentum":0.99,"epsilon":)" + std::string(epsilon) + R"(,"center":)" +
+                  bool_text(options_.bn_center) + R"(,"scale":)" + bool_text(options_.bn_scale));
+    if (options_.bn_scale) add_weight(bn, "gamma", {channels}, 0.5f, 1.5f);
+    if (options_.bn_center) add_weight(bn, "beta", {channels}, -0.1f, 0.3f);
+    add_weight(bn, "moving_mean", {channels}, -0.1f, 0.1f);
+    add_weight(bn, "moving_variance", {channels}, 0.5f, 1.5f);
+  }
   void normalise(const std::string& name, std::uint32_t channels) {
     if (options_.batch_norm) {
-      const std::string bn = name + "_bn";
-      char epsilon[32];
-      std::snprintf(epsilon, sizeof epsilon, "%g", options_.bn_epsilon);
-      add_layer("BatchNormalization", bn,
-                R"("axis":-1,"momentum":0.99,"epsilon":)" + std::string(epsilon) + R"(,"center":)" +
-                    bool_text(options_.bn_center) + R"(,"scale":)" + bool_text(options_.bn_scale));
-      if (options_.bn_scale) add_weight(bn, "gamma", {channels}, 0.5f, 1.5f);
-      if (options_.bn_center) add_weight(bn, "beta", {channels}, -0.1f, 0.3f);
-      add_weight(bn, "moving_mean", {channels}, -0.1f, 0.1f);
-      add_weight(bn, "moving_variance", {channels}, 0.5f, 1.5f);
+      add_batch_norm(name + "_bn", channels);
     } else {
       add_weight(name, "bias", {channels}, -0.1f, 0.3f);
     }
@@ -336,18 +343,44 @@ class synthetic_writer {
     const std::string classes = std::to_string(options_.classes);
     const std::string pooling = R"("data_format":"channels_last")";
     if (options_.ends_with == head::none) return;
-    if (options_.ends_with == head::flatten) {
-      const std::uint32_t size = final_size();
-      add_layer("Flatten", "flatten_1", pooling);
-      add_dense("predictions", channels * size * size, options_.classes, "softmax");
-      return;
+    const std::uint32_t size = final_size();
+    const std::uint32_t all = channels * size * size;
+    switch (options_.ends_with) {
+      case head::flatten:
+        add_layer("Flatten", "flatten_1", pooling);
+        return add_dense("predictions", all, options_.classes, "softmax");
+      case head::flatten_scores:
+        add_layer("Flatten", "flatten_1", pooling);
+        return add_dense("predictions", all, options_.classes, "linear");
+      case head::flatten_sigmoid:
+        add_layer("Flatten", "flatten_1", pooling);
+        return add_dense("predictions", all, 1, "sigmoid");
+      case head::flatten_batch_norm:
+        add_layer("Flatten", "flatten_1", pooling);
+        add_batch_norm("flat_bn", all);
+        return add_dense("predictions", all, options_.classes, "softmax");
+      case head::average_pooling: {
+        const std::string window = "[" + std::to_string(size) + "," + std::to_string(size) + "]";
+        add_layer("AveragePooling2D", "average",
+                  "\"pool_size\":" + window + ",\"strides\":" + window + R"(,"padding":"same",)" + pooling);
+        add_layer("Flatten", "flatten_1", pooling);
+        return add_dense("predictions", channels, options_.classes, "softmax");
+      }
+      default: break;
     }
     add_layer("GlobalAveragePooling2D", "global_average_pooling2d_1",
               pooling + (options_.keepdims ? R"(,"keepdims":true)" : ""));
     switch (options_.ends_with) {
       case head::none:
-      case head::flatten:
       case head::pooling: return;
+      case head::sigmoid_reshape:
+        add_dense("predictions", channels, 1, "sigmoid");
+        return add_layer("Reshape", "reshape_1", R"("target_shape":[1])");
+      case head::flatten:
+      case head::flatten_scores:
+      case head::flatten_sigmoid:
+      case head::flatten_batch_norm:
+      case head::average_pooling: return;  // above
       case head::convolution:
         if (!options_.keepdims)
           add_layer("Reshape", "reshape_1", "\"target_shape\":[1,1," + std::to_string(channels) + "]");

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -107,6 +108,12 @@ struct xnnpack {
   };
   using dimensions = std::initializer_list<std::size_t>;
 
+  // XNNPACK refuses bounds that leave one value; the next number above it is as good as that one.
+  static float above(const layers::clamp& bounds) noexcept {
+    return bounds.high > bounds.low ? bounds.high
+                                    : std::nextafter(bounds.low, std::numeric_limits<float>::infinity());
+  }
+
   // Collects the node of a layer and turns it into an operation.
   class builder {
    public:
@@ -185,7 +192,7 @@ struct xnnpack {
         "xnn_define_convolution_2d",
         xnn_define_convolution_2d(build.subgraph(), p.pad.top, p.pad.right, p.pad.bottom, p.pad.left, p.kernel_height,
                                   p.kernel_width, p.stride, p.stride, 1, 1, 1, p.in.channels, p.out_channels,
-                                  p.bounds.low, p.bounds.high, build.in(), filter, bias, build.out(), 0));
+                                  p.bounds.low, above(p.bounds), build.in(), filter, bias, build.out(), 0));
     return build.template finish<Layer>(context, out.elements());
   }
 };
@@ -220,7 +227,7 @@ class xnnpack::depthwise_conv2d : public operation {
         "xnn_define_depthwise_convolution_2d",
         xnn_define_depthwise_convolution_2d(build.subgraph(), p.pad.top, p.pad.right, p.pad.bottom, p.pad.left,
                                             p.kernel_height, p.kernel_width, p.stride, p.stride, 1, 1, 1, channels,
-                                            p.bounds.low, p.bounds.high, build.in(), filter, bias, build.out(), 0));
+                                            p.bounds.low, above(p.bounds), build.in(), filter, bias, build.out(), 0));
     return build.finish<depthwise_conv2d>(context, out.elements());
   }
 };
@@ -245,7 +252,7 @@ class xnnpack::dense : public operation {
     builder build({1, p.in.channels}, {1, p.out_channels});
     const auto filter = build.constant({p.out_channels, p.in.channels}, kernel->data());
     const auto bias = build.constant({p.out_channels}, weights.bias);
-    build.keep("xnn_define_fully_connected", xnn_define_fully_connected(build.subgraph(), p.bounds.low, p.bounds.high,
+    build.keep("xnn_define_fully_connected", xnn_define_fully_connected(build.subgraph(), p.bounds.low, above(p.bounds),
                                                                         build.in(), filter, bias, build.out(), 0));
     return build.finish<dense>(context, p.out_channels);
   }
