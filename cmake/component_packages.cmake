@@ -7,7 +7,7 @@ set(mobilenet_decode_library Stb::Stb)
 set(mobilenet_decode_turbojpeg_package TurboJPEG)
 set(mobilenet_decode_turbojpeg_library TurboJPEG::TurboJPEG)
 
-set(mobilenet_eigen_package Eigen3 3.4 NO_MODULE)
+set(mobilenet_eigen_package Eigen3 NO_MODULE)  # 3.4 or later, which the header says: packages of 5 answer to no older number
 set(mobilenet_eigen_library Eigen3::Eigen)
 
 set(mobilenet_simd_package HighwayHeaders)

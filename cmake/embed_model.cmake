@@ -6,8 +6,8 @@
 #                                                       classifier<simd>::from_bytes(fashion())
 #
 # <name> is the function's and the header's, the file's name without extension by default; what no C++ name may
-# contain becomes "_". The model may be the output of a custom command of the same folder. The target is built
-# again when the model changes. Call it in the folder that defines the target.
+# contain becomes "_"; a word of C++ ("default") is an error. The model may be the output of a custom command of the
+# same folder. The target is built again when the model changes. Call it in the folder that defines the target.
 set(MOBILENET_EMBED_MODEL_SCRIPT ${CMAKE_CURRENT_LIST_DIR}/embed_model.sh CACHE INTERNAL "")
 
 function(mobilenet_embed_model target model)

@@ -9,6 +9,15 @@ set -eu
 
 [ -r "$1" ] || { echo "embed_model: $1: cannot be read" >&2; exit 1; }
 name=$(printf %s "$2" | sed 's/[^A-Za-z0-9_]/_/g; s/^[0-9]/_&/')
+for word in alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t \
+  class compl concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype \
+  default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int \
+  long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register \
+  reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template this \
+  thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor \
+  xor_eq; do
+  [ "$name" != "$word" ] || { echo "embed_model: $1: no function can be called $word: give it another NAME" >&2; exit 1; }
+done
 path=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 path=$(printf %s "$path" | sed 's/[\\"]/\\&/g')
 

@@ -26,6 +26,8 @@ install(
   DESTINATION ${package_dir})
 install(PROGRAMS cmake/embed_model.sh DESTINATION ${package_dir})
 
+# Relative to its own place, so that the installed tree can be moved.
+file(RELATIVE_PATH pc_to_includedir ${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 configure_file(cmake/mobilenet.pc.in mobilenet.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/mobilenet.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
 

@@ -62,7 +62,10 @@ std::vector<float> run_layer(const Params& params, const packed_weights& weights
     layer.run(context, arranged.data(), out.data());
   }
   std::vector<float> nhwc(params.output_shape().elements());
-  B::to_nhwc(params.output_shape(), out.data(), nhwc.data());
+  if constexpr (has_own_layout<B>)
+    B::to_nhwc(params.output_shape(), out.data(), nhwc.data());
+  else
+    std::copy_n(out.data(), nhwc.size(), nhwc.data());
   return nhwc;
 }
 

@@ -70,6 +70,23 @@ TEST_CASE("file, bytes and a shared model answer alike") {
   std::remove(path.c_str());
 }
 
+TEST_CASE("a model that is handed over lives in the classifier") {
+  const auto bytes = tools::write_packed_model(small_model()).value();
+  const std::string path = "classifier_test_owned.mnet";
+  tools::write_file(path, bytes).value();
+  auto c = classifier<reference>::share(packed_model::open(path).value()).value();
+  auto pool = classifier_pool<reference>::share(packed_model::open(path).value()).value();
+  std::remove(path.c_str());
+  const auto pixels = gradient(32, 32);
+  const auto view = packed_view(pixels.data(), 32, 32);
+  CHECK(c.classify(view).value().size() == 3);
+  CHECK(pool.classify({&view, 1})[0].value().size() == 3);
+  std::size_t seen = 0;
+  for (const auto& p : *c.classify(view))
+    seen += p.class_name.empty() ? 0u : 1u;  // the temporary lives as long as the loop
+  CHECK(seen == 3);
+}
+
 TEST_CASE("a background class is kept out of the ranking") {
   auto source = test::mobilenet_v1(0.25, 32, 11);
   source.first_class = 1;

@@ -1,6 +1,7 @@
 // Whole networks of every width on every back end, against the reference back end.
 #include "support/backends.hpp"
 #include "support/mobilenet_v1.hpp"
+#include "support/random_layer.hpp"
 
 #include <mobilenet/network.hpp>
 
@@ -9,8 +10,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <set>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace {
@@ -18,6 +23,54 @@ namespace {
 using namespace mobilenet;
 
 std::vector<std::byte> packed(const tools::model_source& source) { return tools::write_packed_model(source).value(); }
+
+// A back end whose layers look for their context when they go.
+struct counting {
+  static constexpr std::string_view name = "counting";
+  static inline std::set<const void*> alive;
+  static inline int dangling = 0;
+
+  struct context {
+    static result<context> create(const run_options&) { return context(); }
+    context() { alive.insert(this); }
+    context(context&&) noexcept { alive.insert(this); }
+    ~context() { alive.erase(this); }
+  };
+  static std::size_t activation_elements(const shape& s) noexcept { return s.elements(); }
+
+  struct layer {
+    template <class Layer, class Params>
+    static result<Layer> make(context& c, const Params&) {
+      Layer made;
+      made.owner = &c;
+      return made;
+    }
+    const context* owner = nullptr;
+    layer() = default;
+    layer(layer&& other) noexcept : owner(std::exchange(other.owner, nullptr)) {}
+    layer& operator=(layer&& other) noexcept {
+      std::swap(owner, other.owner);
+      return *this;
+    }
+    ~layer() {
+      if (owner != nullptr && !alive.contains(owner)) ++dangling;
+    }
+    void run(context&, const float*, float*) noexcept {}
+  };
+#define COUNTING_LAYER(kind)                                                                                           \
+  struct kind : layer {                                                                                                \
+    static result<kind> prepare(context& c, const layers::kind& p, const packed_weights&) { return make<kind>(c, p); } \
+  };
+  COUNTING_LAYER(conv2d)
+  COUNTING_LAYER(depthwise_conv2d)
+  COUNTING_LAYER(pointwise_conv2d)
+  COUNTING_LAYER(global_average_pool)
+  COUNTING_LAYER(dense)
+  COUNTING_LAYER(softmax)
+  COUNTING_LAYER(sigmoid)
+#undef COUNTING_LAYER
+};
+static_assert(backend<counting>);
 
 template <class B>
 std::vector<float> run_self_test(const packed_model& model, unsigned threads = 1) {
@@ -96,6 +149,72 @@ TEST_CASE_TEMPLATE("the embedding of a model without classes is its output", B, 
   const auto embedding = net.run_embedding();
   CHECK(embedding.size() == cut.output_shape().elements());
   CHECK(std::vector<float>(embedding.begin(), embedding.end()) == run_self_test<B>(cut));
+}
+
+// A model of layers with random weights, ending in features.
+std::vector<std::byte> packed_layers(const std::vector<layers::description>& chain) {
+  tools::model_source source;
+  test::random_floats values(7);
+  for (const auto& params : chain) {
+    tools::layer_source layer;
+    layer.params = params;
+    layer.names = "layer" + std::to_string(source.layers.size());
+    std::visit(
+        [&](const auto& p) {
+          if constexpr (requires { p.bounds; }) {
+            const std::size_t channels = p.output_shape().channels;
+            layer.kernel.resize(p.parameters() - channels);
+            layer.bias.resize(channels);
+            values.fill(layer.kernel.data(), layer.kernel.size(), -0.3f, 0.3f);
+            values.fill(layer.bias.data(), channels, -0.1f, 0.1f);
+          }
+        },
+        params);
+    source.layers.push_back(std::move(layer));
+  }
+  source.output = output_kind::features;
+  return packed(source);
+}
+
+TEST_CASE_TEMPLATE("windows that reach far beyond the image, layer after layer", B, MOBILENET_TEST_BACKENDS) {
+  std::vector<layers::description> chain{layers::conv2d{{20, 8, 3}, 32, 1, 1, 1, {}, layers::relu6}};
+  for (int i = 0; i < 4; ++i) {
+    chain.push_back(layers::depthwise_conv2d{{20, 8, 32}, 64, 15, 3, {63, 14, 38, 14}, layers::relu6});
+    REQUIRE(layers::output_shape(chain.back()) == shape{20, 8, 32});
+    chain.push_back(layers::pointwise_conv2d{{20, 8, 32}, 32, layers::relu6});
+  }
+  const auto bytes = packed_layers(chain);
+  const auto model = packed_model::from_bytes(bytes).value();
+  const auto expected = model.self_test_output();
+  const float range = *std::max_element(expected.begin(), expected.end());
+  for (const unsigned threads : {1u, 3u})
+    CHECK(largest_difference(run_self_test<B>(model, threads), expected) <= 1e-4 * range);
+}
+
+TEST_CASE_TEMPLATE("a network whose input is one position", B, MOBILENET_TEST_BACKENDS) {
+  const shape in{1, 1, 3};
+  for (const auto& first :
+       {layers::description(layers::depthwise_conv2d{in, 1, 1, 1, {}, {}}),
+        layers::description(layers::depthwise_conv2d{in, 3, 3, 1, {1, 1, 1, 1}, {}}),
+        layers::description(layers::global_average_pool{in}), layers::description(layers::dense{in, 3, {}}),
+        layers::description(layers::pointwise_conv2d{in, 3, {}})}) {
+    const auto bytes = packed_layers({first});
+    const auto model = packed_model::from_bytes(bytes).value();
+    CHECK(largest_difference(run_self_test<B>(model), model.self_test_output()) <= 1e-6);
+  }
+}
+
+TEST_CASE("a network that another is assigned to lets its layers go before what they refer to") {
+  const auto bytes = packed(test::mobilenet_v1(0.25, 32, 10));
+  const auto model = packed_model::from_bytes(bytes).value();
+  {
+    auto net = network<counting>::prepare(model).value();
+    auto other = network<counting>::prepare(model).value();
+    net = std::move(other);
+    CHECK(counting::dangling == 0);
+  }
+  CHECK(counting::dangling == 0);
+  CHECK(counting::alive.empty());
 }
 
 TEST_CASE_TEMPLATE("threads share one model, each with a network of its own", B, MOBILENET_TEST_BACKENDS) {

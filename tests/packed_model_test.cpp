@@ -215,6 +215,8 @@ TEST_CASE("each layer field that is wrong has its message") {
   }
   check_layer(2, [](layer& r) { r.in[0] = r.in[1] = 1u << 20; },
               ": activations of 1048576x1048576x9 and 4x3x17 are larger than 268435456 elements");
+  check_layer(2, [](layer& r) { r.in[0] = 4097, r.in[1] = 4096, r.in[2] = 1; },
+              ": activations of 4097x4096x1 and 4x3x17 are larger than 268435456 elements");
   check_layer(2, [](layer& r) { r.in[2] = 8; }, ".kernel_length is 1152, expected 1024 bytes for its shape");
   check_layer(2, [](layer& r) { r.in[2] = 4096; }, ": its kernel is larger than section weights");
   check_layer(0, [](layer& r) { r.out[0] = 5; }, ".out is 5x3x9, expected 4x3x9 for its input");
@@ -270,6 +272,24 @@ TEST_CASE("a kernel of 2^60 elements is refused before its bytes are counted") {
                 r.out[0] = r.out[1] = 1, r.out[2] = 1u << 20;
               },
               ": its kernel is larger than section weights");
+}
+
+TEST_CASE("a network that would keep the processor busy for long is refused") {
+  tools::model_source m;
+  for (int i = 0; i < 8; ++i)
+    m.layers.push_back({layers::depthwise_conv2d{{1, 1, 3}, 15, 15, 1, {7, 7, 7, 7}, {}},
+                        std::vector<float>(675, 0.1f), std::vector<float>(3), "dw" + std::to_string(i), 0});
+  m.output = output_kind::features;
+  bytes file = tools::write_packed_model(m).value();
+  const std::size_t at = section(file, format::section_kind::network).offset;
+  for (std::size_t i = 0; i < 8; ++i) {
+    auto record = read<format::layer>(file, at + i * sizeof(format::layer));
+    record.in[0] = record.in[1] = record.out[0] = record.out[1] = 4096;
+    write(file, at + i * sizeof record, record);
+  }
+  // (15 * 15 + 1) * 3 * 4096^2 in each layer.
+  check_refused(file, errc::corrupt_model,
+                "layer[6]: multiply-adds and reads up to here is 79624667136, expected at most 68719476736");
 }
 
 TEST_CASE("each preprocessing field that is wrong has its message") {

@@ -208,7 +208,8 @@ TEST_CASE("sources that contradict themselves") {
   m.layers[0] = {layers::conv2d{{2048, 2048, 3}, 64, 100, 100, 1, {50, 50, 49, 49}, {}}, std::vector<float>(1920000),
                  std::vector<float>(64), "large", 0};
   CHECK(failure(m) ==
-        "layer 'large': up to here the network takes 8053063680000 multiply-adds, expected at most 68719476736");
+        "layer 'large': up to here the network does 8053076262912 multiply-adds and reads of values, "
+        "expected at most 68719476736");
 
   m = small_model();
   m.labels.pop_back();
@@ -256,6 +257,10 @@ TEST_CASE_TEMPLATE("a model cut off after a layer computes that layer's activati
     for (std::size_t e = 0; e < output.size(); ++e) worst = std::max(worst, std::abs(output[e] - expected[e]));
     CHECK(worst < 1e-4f);
   }
+  const packed_model cut = whole.until("conv_pw_1").value();
+  CHECK(cut.label_count() == 0);
+  CHECK(cut.label(0).empty());
+  CHECK(cut.self_test_output().empty());
   CHECK(whole.until("conv1_bn").error().message ==
         "layer 'conv1_bn' has no activation of its own: it was folded into the one that ends with 'conv1_relu'");
   CHECK(whole.until("conv2").error().message == "the model has no layer 'conv2'");

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <utility>
 
+using mobilenet::float_buffer;
 using mobilenet::shape;
 using mobilenet::tensor;
 
@@ -17,7 +18,7 @@ TEST_CASE("a tensor is aligned to 64 bytes, and 16 bytes past its end can be rea
     CHECK(t->dimensions() == shape{3, 2, channels});
     const std::size_t elements = t->dimensions().elements();
     for (std::size_t i = 0; i < elements; ++i) t->data()[i] = 1.0f;
-    for (std::size_t i = 0; i < tensor::spare_bytes; ++i)
+    for (std::size_t i = 0; i < float_buffer::spare_bytes; ++i)
       CHECK(reinterpret_cast<const unsigned char*>(t->data() + elements)[i] == 0);
   }
 }

@@ -5,7 +5,6 @@
 #include "image_queue.hpp"
 #include "json_types.hpp"
 #include "read_image.hpp"
-#include "text.hpp"
 
 #include <mobilenet/classifier_pool.hpp>
 
@@ -57,11 +56,6 @@ result<answer> classify_one(classifier<B>& classifier, const queued_image& queue
   given.best = top_k(classifier.model(), classifier.network().run(), options.top);
   given.took.classify = watch.lap();
   return given;
-}
-
-void write_string(json_writer& json, std::string_view text) {
-  const std::string valid = to_utf8(text);
-  json.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
 }
 
 void write_number(json_writer& json, double number) {

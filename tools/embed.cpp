@@ -5,7 +5,6 @@
 #include "image_queue.hpp"
 #include "json_types.hpp"
 #include "read_image.hpp"
-#include "text.hpp"
 
 #include <mobilenet/classifier_pool.hpp>
 
@@ -23,9 +22,10 @@
 namespace mobilenet::tools {
 namespace {
 
-// What the class scores are computed from; of a model that has none, its last activation.
-result<std::string> standard_layer(const packed_model& model) {
-  if (const auto layer = model.embedding_layer()) return std::string(model.layers()[*layer].activation_name());
+// The model up to the layer that is asked for, or else to what the class scores are computed from.
+result<packed_model> cut_model(const packed_model& model, const std::string& layer) {
+  if (!layer.empty()) return model.until(layer);
+  if (const auto standard = model.embedding_layer()) return model.first_layers(*standard + 1);
   return error{errc::unsupported, "the model has no pooling layer: say with --layer which activation is wanted"};
 }
 
@@ -35,20 +35,16 @@ std::vector<std::uint32_t> dimensions_of(const shape& s) {
   return {s.height, s.width, s.channels};
 }
 
-void write_member(json_writer& json, const char* name, std::string_view text) {
-  const std::string valid = to_utf8(text);
-  json.Key(name);
-  json.String(valid.data(), static_cast<rapidjson::SizeType>(valid.size()));
-}
-
 std::string json_line(const std::string& path, const std::string& layer, const shape& dimensions,
                       const result<std::vector<float>>& activation) {
   json_buffer buffer;
   json_writer json(buffer);
   json.StartObject();
-  write_member(json, "image", path);
+  json.Key("image");
+  write_string(json, path);
   if (activation) {
-    write_member(json, "layer", layer);
+    json.Key("layer");
+    write_string(json, layer);
     json.Key("shape");
     json.StartArray();
     for (const std::uint32_t d : dimensions_of(dimensions)) json.Uint(d);
@@ -65,7 +61,8 @@ std::string json_line(const std::string& path, const std::string& layer, const s
     }
     json.EndArray();
   } else {
-    write_member(json, "error", activation.error().message);
+    json.Key("error");
+    write_string(json, activation.error().message);
   }
   json.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
@@ -106,10 +103,9 @@ result<bool> embed_with(const embed_options& options) {
   const auto model = packed_model::open(options.model);
   if (!model) return model.error();
   const auto in_model = [&](const error& e) { return error{e.code, options.model + ": " + e.message}; };
-  const auto layer = options.layer.empty() ? standard_layer(*model) : result<std::string>(options.layer);
-  if (!layer) return in_model(layer.error());
-  const auto cut = model->until(*layer);
+  const auto cut = cut_model(*model, options.layer);
   if (!cut) return in_model(cut.error());
+  const std::string layer = options.layer.empty() ? std::string(cut->layers().back().activation_name()) : options.layer;
   const shape dimensions = cut->output_shape();
   auto queue = image_queue::open(options.images);
   if (!queue) return std::move(queue).error();
@@ -126,7 +122,7 @@ result<bool> embed_with(const embed_options& options) {
     image_output output;
     if (!activation) output.error = activation.error().message;
     if (!options.npy)
-      output.out = json_line(image.path, *layer, dimensions, activation);
+      output.out = json_line(image.path, layer, dimensions, activation);
     else
       output.out = npy_row(activation ? *activation
                                       : std::vector(dimensions.elements(), std::numeric_limits<float>::quiet_NaN()));

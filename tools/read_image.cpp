@@ -35,10 +35,7 @@ namespace {
 result<image> decode_by(const std::vector<std::byte>& bytes, const image_options& options) {
   const decode_options how{.apply_exif_orientation = options.exif_orientation};
 #if MOBILENET_WITH_DECODE_TURBOJPEG
-  if (options.decoder == "turbojpeg")
-    return decode_by_first(
-        bytes, how, [](const auto& b, const auto& o) { return decode_turbojpeg(b, o); },
-        [](const auto& b, const auto& o) { return decode_image(b, o); });
+  if (options.decoder == "turbojpeg") return decode_by_first(bytes, how, decode_turbojpeg, decode_image);
 #endif
   return decode_image(bytes, how);
 }

@@ -46,6 +46,10 @@ class classifier {
   static result<classifier> share(const packed_model& model, const classifier_options& options = {}) {
     return create(model.borrow(), options);
   }
+  /// The same with a model that is handed over.
+  static result<classifier> share(packed_model&& model, const classifier_options& options = {}) {
+    return create(std::move(model), options);
+  }
 
   /// The k most probable classes of an image, most probable first.
   /// errors   invalid_argument (image); unsupported: the model ends in features and has no classes

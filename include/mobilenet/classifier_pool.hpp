@@ -5,6 +5,7 @@
 #include <mobilenet/thread_pool.hpp>
 
 #include <cstddef>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -46,12 +47,26 @@ class classifier_pool {
   static result<classifier_pool> share(const packed_model& model, const classifier_pool_options& options = {}) {
     return create(model.borrow(), options);
   }
+  /// The same with a model that is handed over.
+  static result<classifier_pool> share(packed_model&& model, const classifier_pool_options& options = {}) {
+    return create(std::move(model), options);
+  }
 
   /// Classifies each image; answers stand in the order of the images.
-  /// errors   of each image, those of classifier::classify()
+  /// errors   of each image, those of classifier::classify(); out_of_memory
   std::vector<result<std::vector<prediction>>> classify(std::span<const image_view> images, std::size_t k = 3) {
     std::vector<result<std::vector<prediction>>> answers(images.size(), std::vector<prediction>());
-    for_each(images.size(), [&](std::size_t i, classifier<B>& one) { answers[i] = one.classify(images[i], k); });
+    for_each(images.size(), [&](std::size_t i, classifier<B>& one) {
+#if MOBILENET_EXCEPTIONS
+      try {
+        answers[i] = one.classify(images[i], k);
+      } catch (const std::bad_alloc&) {
+        answers[i] = error{errc::out_of_memory, "no memory"};  // short: in the string itself
+      }
+#else
+      answers[i] = one.classify(images[i], k);
+#endif
+    });
     return answers;
   }
 
@@ -87,7 +102,7 @@ class classifier_pool {
 
   packed_model model_;
   std::vector<classifier<B>> classifiers_;  // one for each thread
-  thread_pool threads_;                     // destroyed first: its threads may still look for work
+  thread_pool threads_;
 };
 
 MOBILENET_NAMESPACE_END

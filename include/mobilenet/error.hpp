@@ -98,7 +98,8 @@ class [[nodiscard]] result {
 
   T& operator*() & noexcept { return *std::get_if<0>(&state_); }
   const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
-  T&& operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
+  /// By value, so that  for (auto& p : *classifier.classify(image))  does not loop over a dead temporary.
+  T operator*() && noexcept(std::is_nothrow_move_constructible_v<T>) { return std::move(*std::get_if<0>(&state_)); }
   T* operator->() noexcept { return std::get_if<0>(&state_); }
   const T* operator->() const noexcept { return std::get_if<0>(&state_); }
 
@@ -115,7 +116,7 @@ class [[nodiscard]] result {
     if (!has_value()) throw exception(error());
     return **this;
   }
-  /// By value, so that  for (auto& p : classifier.classify(image).value())  does not loop over a dead temporary.
+  /// By value, for the same reason.
   T value() && {
     if (!has_value()) throw exception(error());
     return *std::move(*this);

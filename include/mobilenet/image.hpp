@@ -1,4 +1,4 @@
-// Pixels: what a decoder, a camera or a canvas hands over, and what preprocess() reads.
+// Pixels: what a decoder, a camera or a canvas hands over, and what preprocessor reads.
 #pragma once
 
 #include <mobilenet/error.hpp>
@@ -47,10 +47,10 @@ inline image_view packed_view(const std::uint8_t* data, std::uint32_t width, std
 /// Checks what every reader of a view relies on.
 /// errors   invalid_argument: no data, no pixels, an unknown format, or a stride shorter than a row
 inline result<void> validate(const image_view& view) {
-  const auto size = std::to_string(view.width) + "x" + std::to_string(view.height);
+  const auto size = [&] { return std::to_string(view.width) + "x" + std::to_string(view.height); };
   if (view.width == 0 || view.height == 0)
-    return error{errc::invalid_argument, "image: found " + size + " pixels, expected at least 1x1"};
-  if (view.data == nullptr) return error{errc::invalid_argument, "image: data is null, expected " + size + " pixels"};
+    return error{errc::invalid_argument, "image: found " + size() + " pixels, expected at least 1x1"};
+  if (view.data == nullptr) return error{errc::invalid_argument, "image: data is null, expected " + size() + " pixels"};
   if (bytes_per_pixel(view.format) == 0)
     return error{errc::invalid_argument,
                  "image: pixel format is " + std::to_string(static_cast<unsigned>(view.format)) + ", expected 0 to 4"};
@@ -70,12 +70,12 @@ class image {
   /// Pixels start indeterminate.
   /// errors   out_of_memory; invalid_argument: no pixels
   static result<image> create(std::uint32_t width, std::uint32_t height) {
-    const auto size = std::to_string(width) + "x" + std::to_string(height);
+    const auto size = [&] { return std::to_string(width) + "x" + std::to_string(height); };
     if (width == 0 || height == 0)
-      return error{errc::invalid_argument, "image: found " + size + " pixels, expected at least 1x1"};
+      return error{errc::invalid_argument, "image: found " + size() + " pixels, expected at least 1x1"};
     const bool fits = std::size_t{width} <= std::numeric_limits<std::size_t>::max() / 3 / height;
     auto* pixels = static_cast<std::uint8_t*>(fits ? std::malloc(std::size_t{width} * height * 3) : nullptr);
-    if (pixels == nullptr) return error{errc::out_of_memory, "image: no memory for " + size + " pixels"};
+    if (pixels == nullptr) return error{errc::out_of_memory, "image: no memory for " + size() + " pixels"};
     return adopt(pixels, width, height, std::free);
   }
 

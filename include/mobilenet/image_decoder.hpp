@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <utility>
 
 MOBILENET_NAMESPACE_BEGIN
 

@@ -5,12 +5,13 @@
 //   model.mnet ──▶ mapped_file ──▶ packed_model ──▶ network<Backend>   once per process
 //   JPEG bytes ──▶ image ──▶ tensor ──▶ layer ▸ layer ▸ … ──▶ probabilities ──▶ labels   per call
 //
-// This header needs nothing but the standard library. A back end other than the reference, and the image
-// decoder, are included by name: <mobilenet/backends/eigen.hpp>, <mobilenet/backends/xnnpack.hpp>,
-// <mobilenet/decode_image.hpp>.
+// This header needs nothing but the standard library. A back end other than the reference, and an image
+// decoder, are included by name: <mobilenet/backends/simd.hpp>, eigen.hpp and xnnpack.hpp beside it;
+// <mobilenet/decode_image.hpp>, <mobilenet/decode_turbojpeg.hpp>.
 #pragma once
 
-// clang-format off: in the order of the data, not of the alphabet
+// In the order of the data, not of the alphabet.
+// clang-format off
 #include <mobilenet/version.hpp>  // the version, in three macros
 #include <mobilenet/error.hpp>    // errc, error, result<T>
                                   //                            pixels -> tensor

@@ -43,19 +43,20 @@ using network_step = typename network_step_of<B, LayoutChange>::type;
 /// thread. Move-only.
 ///
 ///   auto net = network<reference>::prepare(model).value();
-///   preprocess(image, net.input());
+///   preprocessor(model.preprocessing())(image, net.input()).value();
 ///   std::span<const float> output = net.run();
 template <backend B>
 class network {
  public:
   /// model    must outlive the network: its bytes are used in place
   /// errors   out_of_memory; whatever the back end's prepare() reports, with the layer's name in front
+  static result<network> prepare(const packed_model&& model, const run_options& options = {}) = delete;
   static result<network> prepare(const packed_model& model, const run_options& options = {}) {
     network made;
     auto context = B::context::create(options);
     if (!context) return std::move(context).error();
-    made.context_.reset(new (std::nothrow) typename B::context(*std::move(context)));
-    if (!made.context_) return error{errc::out_of_memory, "network: no memory for the back end's context"};
+    made.computed_.context.reset(new (std::nothrow) typename B::context(*std::move(context)));
+    if (!made.computed_.context) return error{errc::out_of_memory, "network: no memory for the back end's context"};
 
     const std::span<const packed_layer> chain = model.layers();
     const auto embedding_layer = model.embedding_layer();
@@ -77,7 +78,7 @@ class network {
       made.add_step(*std::move(prepared), B::activation_elements(layers::output_shape(chain[i - 1].params)));
       if (i == chain.size()) made.change_layout(model.output_shape(), true);
       if (i == embedding_end) {
-        made.embedding_steps_ = made.steps_.size();
+        made.embedding_steps_ = made.computed_.steps.size();
         made.embedding_shape_ = layers::output_shape(chain[i - 1].params);
       }
     }
@@ -86,7 +87,7 @@ class network {
     if (!input) return std::move(input).error();
     made.input_ = *std::move(input);
     for (std::size_t i = 0; i < 2; ++i) {
-      auto activation = tensor::create({1, 1, static_cast<std::uint32_t>(made.elements_[i])});
+      auto activation = float_buffer::create(made.elements_[i], "activation");
       if (!activation) return std::move(activation).error();
       made.activations_[i] = *std::move(activation);
     }
@@ -94,13 +95,13 @@ class network {
     return made;
   }
 
-  /// Where the caller, or preprocess(), writes the input: NHWC float32.
+  /// Where the caller, or a preprocessor, writes the input: NHWC float32.
   tensor_view input() noexcept { return input_.view(); }
   shape input_shape() const noexcept { return input_.dimensions(); }
   shape output_shape() const noexcept { return output_shape_; }
 
   /// Computes all layers on input(). The view stays valid until the next run. Allocates nothing once it has run.
-  std::span<const float> run() noexcept { return {run_steps(steps_.size()), output_shape_.elements()}; }
+  std::span<const float> run() noexcept { return {run_steps(computed_.steps.size()), output_shape_.elements()}; }
 
   /// Computes the layers up to packed_model::embedding_layer() on input(), and gives its activation, NHWC; empty
   /// where the model has no such layer. Valid until the next run.
@@ -120,6 +121,22 @@ class network {
   };
   using step = detail::network_step<B, layout_change>;
 
+  // Layers may refer to the context: it keeps its address when the network moves, and goes after them, also where
+  // another network is assigned.
+  struct computation {
+    std::unique_ptr<typename B::context> context;
+    std::vector<step> steps;
+
+    computation() = default;
+    computation(computation&&) noexcept = default;
+    computation& operator=(computation&& other) noexcept {
+      steps = std::move(other.steps);
+      context = std::move(other.context);
+      return *this;
+    }
+    ~computation() = default;
+  };
+
   network() = default;
 
   // The first `count` steps; where the last of them wrote.
@@ -127,16 +144,16 @@ class network {
     const float* in = input_.data();
     for (std::size_t i = 0; i < count; ++i) {
       float* out = activations_[i % 2].data();
-      std::visit([&](auto& prepared) { prepared.run(*context_, in, out); }, steps_[i]);
+      std::visit([&](auto& prepared) { prepared.run(*computed_.context, in, out); }, computed_.steps[i]);
       in = out;
     }
     return in;
   }
 
   void add_step(step&& s, std::size_t out_elements) {
-    std::size_t& elements = elements_[steps_.size() % 2];
+    std::size_t& elements = elements_[computed_.steps.size() % 2];
     elements = std::max(elements, out_elements);
-    steps_.push_back(std::move(s));
+    computed_.steps.push_back(std::move(s));
   }
   void change_layout(const shape& s, bool to_nhwc) {
     const bool same = s.height == 1 && s.width == 1;  // c contiguous floats in any layout
@@ -153,7 +170,7 @@ class network {
   }
   result<step> prepare_fused(std::span<const packed_layer> chain) {
     if constexpr (has_fused<B>)
-      return as_step(B::fused::prepare(*context_, chain));
+      return as_step(B::fused::prepare(*computed_.context, chain));
     else
       return prepare_layer(chain[0]);  // fused_length() never asks for this
   }
@@ -161,25 +178,25 @@ class network {
     return std::visit([&](const auto& params) { return prepare_layer(params, layer.weights); }, layer.params);
   }
   result<step> prepare_layer(const layers::conv2d& p, const packed_weights& w) {
-    return as_step(B::conv2d::prepare(*context_, p, w));
+    return as_step(B::conv2d::prepare(*computed_.context, p, w));
   }
   result<step> prepare_layer(const layers::depthwise_conv2d& p, const packed_weights& w) {
-    return as_step(B::depthwise_conv2d::prepare(*context_, p, w));
+    return as_step(B::depthwise_conv2d::prepare(*computed_.context, p, w));
   }
   result<step> prepare_layer(const layers::pointwise_conv2d& p, const packed_weights& w) {
-    return as_step(B::pointwise_conv2d::prepare(*context_, p, w));
+    return as_step(B::pointwise_conv2d::prepare(*computed_.context, p, w));
   }
   result<step> prepare_layer(const layers::global_average_pool& p, const packed_weights& w) {
-    return as_step(B::global_average_pool::prepare(*context_, p, w));
+    return as_step(B::global_average_pool::prepare(*computed_.context, p, w));
   }
   result<step> prepare_layer(const layers::dense& p, const packed_weights& w) {
-    return as_step(B::dense::prepare(*context_, p, w));
+    return as_step(B::dense::prepare(*computed_.context, p, w));
   }
   result<step> prepare_layer(const layers::softmax& p, const packed_weights& w) {
-    return as_step(B::softmax::prepare(*context_, p, w));
+    return as_step(B::softmax::prepare(*computed_.context, p, w));
   }
   result<step> prepare_layer(const layers::sigmoid& p, const packed_weights& w) {
-    return as_step(B::sigmoid::prepare(*context_, p, w));
+    return as_step(B::sigmoid::prepare(*computed_.context, p, w));
   }
   template <class Layer>
   static result<step> as_step(result<Layer> layer) {
@@ -187,12 +204,10 @@ class network {
     return step(*std::move(layer));
   }
 
-  // Layers refer to the context, so it keeps its address when the network moves, and is destroyed after them.
-  std::unique_ptr<typename B::context> context_;
-  std::vector<step> steps_;
+  computation computed_;
   tensor input_;
   std::array<std::size_t, 2> elements_{};  // that the steps write into each of the two activations
-  std::array<tensor, 2> activations_;
+  std::array<float_buffer, 2> activations_;
   shape output_shape_;
   std::size_t embedding_steps_ = 0;  // the first steps, up to the embedding's layer; 0 where there is none
   shape embedding_shape_;

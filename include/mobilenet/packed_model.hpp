@@ -30,7 +30,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -134,9 +133,11 @@ struct preprocessing {
 };
 static_assert(sizeof(preprocessing) == 64);
 
-/// Bounds that keep every product of dimensions far from overflow, and an absurd file from an absurd allocation.
+/// Bounds that keep every product of dimensions far from overflow, and an absurd file from an absurd allocation or from
+/// keeping the processor busy for days. MobileNet v1 takes two thirds of the work for a picture of 2048x2048.
 inline constexpr std::uint32_t max_dimension = 1u << 20;
-inline constexpr std::uint64_t max_activation_elements = 1ull << 28;
+inline constexpr std::uint64_t max_activation_elements = 1ull << 28;  ///< with channels in blocks of 16
+inline constexpr std::uint64_t max_work = 1ull << 36;                 ///< multiply-adds, and values read
 inline constexpr std::uint32_t max_layers = 4096;
 
 /// Element i of the self-test's input, NHWC: multiples of 2^-15 in [-1, 1), exact in float32.
@@ -166,6 +167,10 @@ inline shape input_shape(const description& d) {
 }
 inline shape output_shape(const description& d) {
   return std::visit([](const auto& layer) { return layer.output_shape(); }, d);
+}
+/// Multiply-adds, and the values that a layer reads: at most 2^62 in all that read_layer() lets through.
+inline std::uint64_t work(const description& d) {
+  return std::visit([](const auto& layer) { return layer.multiply_adds() + layer.in.elements(); }, d);
 }
 inline constexpr std::array<std::string_view, 7> kind_names{
     "conv2d", "depthwise_conv2d", "pointwise_conv2d", "global_average_pool", "dense", "softmax", "sigmoid"};
@@ -234,7 +239,8 @@ class packed_model {
   }
 
   /// A packed_model over the same bytes that does not own them; this one must outlive it.
-  packed_model borrow() const {
+  packed_model borrow() const&& = delete;
+  packed_model borrow() const& {
     packed_model other;
     other.bytes_ = bytes_;
     other.sections_ = sections_;
@@ -258,7 +264,8 @@ class packed_model {
   /// layer's activation. Does not own the bytes, like borrow(); says that it ends in features.
   /// errors   invalid_argument: there is no such layer; unsupported: its activation is not computed any more,
   ///          because it was folded into the layers around it
-  result<packed_model> until(std::string_view tfjs_layer) const {
+  result<packed_model> until(std::string_view tfjs_layer) const&& = delete;
+  result<packed_model> until(std::string_view tfjs_layer) const& {
     const packed_layer* folded_into = nullptr;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       std::string_view rest = layers_[i].names;
@@ -270,11 +277,7 @@ class packed_model {
           folded_into = &layers_[i];
           continue;
         }
-        packed_model cut = borrow();
-        cut.layers_.resize(i + 1);
-        cut.output_ = output_kind::features;
-        cut.first_class_ = 0;
-        return cut;
+        return first_layers(i + 1);
       }
     }
     if (folded_into != nullptr)
@@ -282,6 +285,16 @@ class packed_model {
                                           "folded into the one that ends with '" +
                                           std::string(folded_into->activation_name()) + "'"};
     return error{errc::invalid_argument, "the model has no layer '" + std::string(tfjs_layer) + "'"};
+  }
+
+  /// The model cut off after so many layers: until() by number. At least 1, at most all.
+  packed_model first_layers(std::size_t count) const&& = delete;
+  packed_model first_layers(std::size_t count) const& {
+    packed_model cut = borrow();
+    cut.layers_.resize(count);
+    cut.output_ = output_kind::features;
+    cut.first_class_ = 0;
+    return cut;
   }
 
   /// Compares every section with its checksum; reads the whole file.
@@ -315,7 +328,7 @@ class packed_model {
   /// Number of class names: class_count(), or 0 for a model without labels.
   std::uint32_t label_count() const noexcept {
     const auto bytes = section_bytes(format::section_kind::labels);
-    return bytes.empty() ? 0 : read<std::uint32_t>(bytes, 0);
+    return bytes.empty() || output_ == output_kind::features ? 0 : read<std::uint32_t>(bytes, 0);
   }
   /// Name of a class, counted from first_class(); empty where there is none.
   std::string_view label(std::uint32_t class_index) const noexcept {
@@ -328,9 +341,10 @@ class packed_model {
   }
   std::string_view provenance() const noexcept { return text(section_bytes(format::section_kind::provenance)); }
 
-  /// What the reference back end answered at conversion to format::self_test_input.
+  /// What the reference back end answered at conversion to format::self_test_input; empty for a model that was cut.
   std::span<const float> self_test_output() const noexcept {
     const auto bytes = section_bytes(format::section_kind::self_test);
+    if (bytes.size() != output_shape().elements() * sizeof(float)) return {};
     return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
   }
 
@@ -419,6 +433,7 @@ class packed_model {
     if (records.size() % sizeof(format::layer) != 0 || count == 0 || count > format::max_layers)
       return corrupt("section network length", records.size(), "1 to 4096 records of 128 bytes");
     layers_.reserve(count);
+    std::uint64_t work = 0;
     for (std::size_t i = 0; i < count; ++i) {
       auto parsed =
           read_layer(read<format::layer>(records, i * sizeof(format::layer)), "layer[" + std::to_string(i) + "]");
@@ -430,6 +445,10 @@ class packed_model {
           return corrupt("layer[" + std::to_string(i) + "].in is " + to_string(in) + ", expected " + to_string(before) +
                          " as the layer before gives");
       }
+      work += layers::work(parsed->params);
+      if (work > format::max_work)
+        return corrupt("layer[" + std::to_string(i) + "]: multiply-adds and reads up to here", work,
+                       "at most " + std::to_string(format::max_work));
       layers_.push_back(*std::move(parsed));
     }
     return {};
@@ -441,7 +460,10 @@ class packed_model {
     for (const std::uint32_t d : {in.height, in.width, in.channels, out.height, out.width, out.channels})
       if (d == 0 || d > format::max_dimension)
         return corrupt(field + ": dimension", d, "1 to " + std::to_string(format::max_dimension));
-    if (in.elements() > format::max_activation_elements || out.elements() > format::max_activation_elements)
+    const auto blocked = [](const shape& s) {
+      return shape{s.height, s.width, (s.channels + 15) / 16 * 16}.elements();
+    };
+    if (blocked(in) > format::max_activation_elements || blocked(out) > format::max_activation_elements)
       return corrupt(field + ": activations of " + to_string(in) + " and " + to_string(out) + " are larger than " +
                      std::to_string(format::max_activation_elements) + " elements");
     for (const std::uint32_t d : {r.kernel[0], r.kernel[1], r.stride, r.pad[0], r.pad[1], r.pad[2], r.pad[3]})

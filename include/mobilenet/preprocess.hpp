@@ -7,8 +7,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <new>
-#include <string>
 #include <vector>
 
 MOBILENET_NAMESPACE_BEGIN

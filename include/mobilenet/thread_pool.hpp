@@ -18,7 +18,6 @@
 #include <string>
 #include <thread>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 MOBILENET_NAMESPACE_BEGIN
@@ -69,7 +68,7 @@ inline unsigned usable_processors() noexcept {
 /// A fixed number of threads, the caller's among them, that run one loop at a time. Workers block while there is
 /// nothing to do. Before that they watch for 50 microseconds, because waking a sleeping thread costs up to 50, and
 /// the layers of a network follow each other faster; not so where there are more threads than processors.
-/// Move-only. Used by one thread at a time.
+/// Move-only. Used by one thread at a time. A forked child has none of the threads: it makes pools of its own.
 class thread_pool {
  public:
   thread_pool() = default;

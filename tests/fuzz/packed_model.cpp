@@ -1,7 +1,16 @@
-// A packed model with whatever fields: opened, and computed if that costs little.
+// A packed model with whatever fields: opened, and computed on the back ends of the build if that costs little.
 #include "target.hpp"
 
 #include <mobilenet/backends/reference.hpp>
+#if MOBILENET_WITH_EIGEN
+#include <mobilenet/backends/eigen.hpp>
+#endif
+#if MOBILENET_WITH_SIMD
+#include <mobilenet/backends/simd.hpp>
+#endif
+#if MOBILENET_WITH_XNNPACK
+#include <mobilenet/backends/xnnpack.hpp>
+#endif
 #include <mobilenet/detail/crc32c.hpp>
 #include <mobilenet/labels.hpp>
 #include <mobilenet/network.hpp>
@@ -31,6 +40,18 @@ void repair_header(std::span<std::byte> bytes) {
   std::memcpy(bytes.data(), &header, sizeof header);
 }
 
+template <backend B>
+void compute(const packed_model& model) {
+  auto network = mobilenet::network<B>::prepare(model);
+  if (!network) return static_cast<void>(fuzz::check_message(network.error().message));
+  const std::span<float> input{network->input().data, network->input_shape().elements()};
+  for (std::uint32_t i = 0; i < input.size(); ++i) input[i] = format::self_test_input(i);
+  const auto output = network->run();
+  fuzz::read_all(output);
+  if (model.output() == output_kind::classes)
+    for (const prediction& p : top_k(model, output, 5)) fuzz::read_all(std::span(p.class_name));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -53,13 +74,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     work += std::visit([](const auto& p) { return p.multiply_adds() + p.in.elements() + p.output_shape().elements(); },
                        layer.params);
   if (work > 1 << 20) return 0;
-  auto network = mobilenet::network<reference>::prepare(*model);
-  if (!network) return fuzz::check_message(network.error().message);
-  const std::span<float> input{network->input().data, network->input_shape().elements()};
-  for (std::uint32_t i = 0; i < input.size(); ++i) input[i] = format::self_test_input(i);
-  const auto output = network->run();
-  fuzz::read_all(output);
-  if (model->output() == output_kind::classes)
-    for (const prediction& p : top_k(*model, output, 5)) fuzz::read_all(std::span(p.class_name));
+  compute<reference>(*model);
+#if MOBILENET_WITH_EIGEN
+  compute<eigen>(*model);
+#endif
+#if MOBILENET_WITH_SIMD
+  compute<simd>(*model);
+#endif
+#if MOBILENET_WITH_XNNPACK
+  compute<xnnpack>(*model);
+#endif
   return 0;
 }

@@ -19,6 +19,10 @@
 #include <type_traits>
 #include <utility>
 
+#if !EIGEN_VERSION_AT_LEAST(3, 4, 0)
+#error "mobilenet: this Eigen is too old, expected 3.4 or later"
+#endif
+
 MOBILENET_NAMESPACE_BEGIN
 
 struct eigen {
@@ -34,7 +38,6 @@ struct eigen {
   };
 
   static std::size_t activation_elements(const shape& s) noexcept { return s.elements(); }
-  static void to_nhwc(const shape& s, const float* in, float* out) noexcept { std::copy_n(in, s.elements(), out); }
 
   class conv2d;
   class depthwise_conv2d;
@@ -64,7 +67,7 @@ struct eigen {
       panels.kernel_ = static_cast<const float*>(weights.kernel);
       panels.bias_ = weights.bias;
       if (weights.type == weight_type::float32) return panels;
-      auto copy = tensor::create({1, 1, static_cast<std::uint32_t>(elements)});
+      auto copy = float_buffer::create(elements, "float32 copy of a kernel");
       if (!copy) return std::move(copy).error();
       const auto* halves = static_cast<const std::uint16_t*>(weights.kernel);
       std::transform(halves, halves + elements, copy->data(), detail::half_to_float);
@@ -78,7 +81,7 @@ struct eigen {
    private:
     const float* kernel_ = nullptr;
     const float* bias_ = nullptr;
-    tensor widened_;
+    float_buffer widened_;
   };
 
   template <class Params>

@@ -22,7 +22,6 @@ struct reference {
   };
 
   static std::size_t activation_elements(const shape& s) noexcept { return s.elements(); }
-  static void to_nhwc(const shape& s, const float* in, float* out) noexcept { std::copy_n(in, s.elements(), out); }
 
   class conv2d;
   class depthwise_conv2d;
@@ -75,7 +74,7 @@ struct reference {
     }
   }
 
-  // Calls visit(i, y, x-th input position) for the window elements of one output position that lie inside the input.
+  // Calls visit(element, position) for the elements of the window of one output position that lie inside the input.
   template <class Params, class Visit>
   static void for_window(const Params& p, std::size_t out_y, std::size_t out_x, Visit visit) noexcept {
     for (std::size_t i = 0; i < p.kernel_height; ++i)

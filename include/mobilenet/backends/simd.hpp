@@ -124,7 +124,7 @@ class simd::context {
   result<void> reserve(std::size_t elements) {
     if (elements <= scratch_elements_) return {};
     elements = (elements + 15) / 16 * 16;
-    auto memory = tensor::create({pool_.threads(), 1, static_cast<std::uint32_t>(elements)});
+    auto memory = float_buffer::create(pool_.threads() * elements, "scratch memory");
     if (!memory) return std::move(memory).error();
     scratch_ = *std::move(memory);
     scratch_elements_ = elements;
@@ -137,7 +137,7 @@ class simd::context {
 
   const simd_kernels::table* kernels_;
   thread_pool pool_;
-  tensor scratch_;
+  float_buffer scratch_;
   std::size_t scratch_elements_ = 0;
 };
 
@@ -387,6 +387,7 @@ class simd::fused {
         scratch_elements_ += s.rows * row_elements(s.out);
       }
       wanted = (wanted - 1) * s.window.stride + s.window.height;
+      if (i > 0) wanted = std::min<std::size_t>(wanted, stages_[i - 1].out.height);
     }
     strip_ = scratch_elements_;
     scratch_elements_ += strip_elements;

@@ -40,6 +40,9 @@ struct xnnpack {
       context made;
       made.initialized_.reset(&made);
       const unsigned threads = options.threads == 0 ? usable_processors() : options.threads;
+      // A pool of pthreadpool's waits for ever for threads that the system did not give; ours tells.
+      if (threads > usable_processors())
+        if (auto trial = thread_pool::create(threads); !trial) return std::move(trial).error();
       if (threads > 1) {
         made.pool_.reset(pthreadpool_create(threads));
         if (!made.pool_)
@@ -61,7 +64,6 @@ struct xnnpack {
   };
 
   static std::size_t activation_elements(const shape& s) noexcept { return s.elements(); }
-  static void to_nhwc(const shape& s, const float* in, float* out) noexcept { std::copy_n(in, s.elements(), out); }
 
   class conv2d;
   class depthwise_conv2d;
@@ -110,8 +112,7 @@ struct xnnpack {
 
   // XNNPACK refuses bounds that leave one value; the next number above it is as good as that one.
   static float above(const layers::clamp& bounds) noexcept {
-    return bounds.high > bounds.low ? bounds.high
-                                    : std::nextafter(bounds.low, std::numeric_limits<float>::infinity());
+    return bounds.high > bounds.low ? bounds.high : std::nextafter(bounds.low, std::numeric_limits<float>::infinity());
   }
 
   // Collects the node of a layer and turns it into an operation.
@@ -166,9 +167,9 @@ struct xnnpack {
   };
 
   // [channels][elements] if channels come first, else [elements][channels].
-  static result<tensor> plain_kernel(const packed_weights& weights, std::size_t elements, std::size_t channels,
-                                     bool channels_first) {
-    auto plain = tensor::create({1, static_cast<std::uint32_t>(elements), static_cast<std::uint32_t>(channels)});
+  static result<float_buffer> plain_kernel(const packed_weights& weights, std::size_t elements, std::size_t channels,
+                                           bool channels_first) {
+    auto plain = float_buffer::create(elements * channels, "plain copy of a kernel");
     if (!plain) return plain;
     float* data = plain->data();
     detail::for_each_kernel_value(weights, elements, channels, [&](std::size_t e, std::size_t c, float value) {

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <span>
 
 MOBILENET_NAMESPACE_BEGIN
 namespace detail {

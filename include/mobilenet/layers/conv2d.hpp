@@ -14,7 +14,7 @@ namespace layers {
 /// kernel   [ceil(o/16)][k_h][k_w][c][16]     packed, zero padded; batch norm already folded in
 /// bias     [16 * ceil(o/16)]                 float32, zero padded
 /// out      [h', w', o], h' = floor((h + top + bottom - k_h) / s) + 1, w' likewise
-/// errors   prepare: shape_mismatch, out_of_memory.   run: none
+/// errors   prepare: out_of_memory, backend_failure.   run: none
 /// cost     k_h * k_w * c * h' * w' * o multiply-adds
 /// source   Howard et al. 2017, arXiv:1704.04861, table 1
 struct conv2d {

@@ -14,7 +14,7 @@ namespace layers {
 /// kernel   [ceil(o/16)][c][16]      packed, zero padded
 /// bias     [16 * ceil(o/16)]        float32, zero padded
 /// out      [1, 1, o]
-/// errors   prepare: shape_mismatch, out_of_memory.   run: none
+/// errors   prepare: out_of_memory, backend_failure.   run: none
 /// cost     c * o multiply-adds
 /// source   Howard et al. 2017, arXiv:1704.04861, table 1
 struct dense {

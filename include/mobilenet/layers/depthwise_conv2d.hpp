@@ -14,7 +14,7 @@ namespace layers {
 /// kernel   [ceil(c/16)][k_h][k_w][16]     packed, zero padded; batch norm already folded in
 /// bias     [16 * ceil(c/16)]              float32, zero padded
 /// out      [h', w', c], h' = floor((h + top + bottom - k_h) / s) + 1, w' likewise
-/// errors   prepare: shape_mismatch, out_of_memory.   run: none
+/// errors   prepare: out_of_memory, backend_failure.   run: none
 /// cost     k_h * k_w * h' * w' * c multiply-adds
 /// source   Howard et al. 2017, arXiv:1704.04861, section 3.1
 struct depthwise_conv2d {

@@ -11,7 +11,7 @@ namespace layers {
 ///
 /// in       [h, w, c]       float32, NHWC with n = 1, 16 readable bytes past the end
 /// out      [1, 1, c]
-/// errors   prepare: shape_mismatch, out_of_memory.   run: none
+/// errors   prepare: out_of_memory, backend_failure.   run: none
 /// cost     h * w * c additions
 /// source   Lin et al. 2013, arXiv:1312.4400, section 3.2
 struct global_average_pool {

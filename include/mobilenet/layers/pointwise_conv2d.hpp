@@ -14,7 +14,7 @@ namespace layers {
 /// kernel   [ceil(o/16)][c][16]      packed, zero padded; batch norm already folded in
 /// bias     [16 * ceil(o/16)]        float32, zero padded
 /// out      [h, w, o]
-/// errors   prepare: shape_mismatch, out_of_memory.   run: none
+/// errors   prepare: out_of_memory, backend_failure.   run: none
 /// cost     h * w * c * o multiply-adds
 /// source   Howard et al. 2017, arXiv:1704.04861, section 3.1
 struct pointwise_conv2d {

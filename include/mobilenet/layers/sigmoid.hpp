@@ -11,7 +11,7 @@ namespace layers {
 ///
 /// in       [1, 1, c]       float32, 16 readable bytes past the end
 /// out      [1, 1, c]       each from 0 to 1
-/// errors   prepare: shape_mismatch, out_of_memory.   run: none
+/// errors   prepare: out_of_memory, backend_failure.   run: none
 /// cost     c exponentials
 /// source   Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs"
 struct sigmoid {

@@ -20,3 +20,11 @@ cmake -S "$work" -B "$work/build" "$@" > "$work/log" 2>&1 || { cat "$work/log"; 
 expect "one"
 sleep 1  # file systems and make count in seconds
 expect "another one"
+
+printf x > "$work/default.mnet"
+if sh "$source/../../../cmake/embed_model.sh" "$work/default.mnet" default "$work/d.cpp" "$work/d.hpp" 2> "$work/log"; then
+  echo "expected an error: default is no name"
+  exit 1
+fi
+grep -q "no function can be called default" "$work/log" || { cat "$work/log"; exit 1; }
+[ ! -e "$work/d.cpp" ] || { echo "a file was left behind"; exit 1; }

@@ -6,9 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <optional>
-#include <string>
+#include <initializer_list>
 #include <string_view>
 
 #if defined(__x86_64__) || defined(__i386__)
