@@ -60,6 +60,13 @@ def systems(options, alpha, threads):
     made.append(System("XNNPACK (Debian, its own subgraph)", runner + ["xnnpack_subgraph", str(threads)], threads, alpha))
     made.append(System("ONNX Runtime", ["node", "onnxruntime.js", model + ".onnx", str(threads)], threads, alpha,
                        environment=modules))
+    without_avx512 = os.path.join(options.peers, "hide_avx512.so")
+    if threads == 1 and os.path.exists(without_avx512):
+        made += [System("mobilenet-cpp simd, AVX2", runner + ["simd", "1"], 1, alpha,
+                        environment={"MOBILENET_SIMD": "avx2"}),
+                 System("mobilenet-cpp eigen, AVX2", [runner[0] + "_avx2", runner[1], "eigen", "1"], 1, alpha),
+                 System("XNNPACK (Debian), AVX2", runner + ["xnnpack_subgraph", "1"], 1, alpha,
+                        environment={"LD_PRELOAD": without_avx512})]
     if threads == 1:
         made.append(System("TensorFlow.js wasm", ["node", "tfjs_wasm.js", model + "/model.json"], 1, alpha,
                            environment=modules))
