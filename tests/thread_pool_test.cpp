@@ -2,9 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <pthread.h>
+#include <signal.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -17,6 +21,15 @@ thread_pool make_pool(unsigned threads) {
   REQUIRE_MESSAGE(pool, pool.error().message);
   CHECK(pool->threads() == (threads == 0 ? mobilenet::usable_processors() : threads));
   return *std::move(pool);
+}
+
+std::atomic<bool> held = false;
+std::atomic<bool> released = false;
+
+// A thread that gets this signal stays in the handler.
+void hold_thread(int) {
+  held = true;
+  while (!released) std::this_thread::yield();
 }
 
 }  // namespace
@@ -56,6 +69,33 @@ TEST_CASE("no two calls with one worker number overlap") {
   CHECK(sum == 10'000);
   CHECK(calls == 10'000);
 }
+
+#ifndef __SANITIZE_THREAD__  // it delivers signals late
+TEST_CASE("a loop does not wait for a worker that gets no processor") {
+  thread_pool pool = make_pool(2);
+  pthread_t worker{};
+  std::atomic<int> arrived = 0;
+  pool.for_each(2, [&](std::size_t, unsigned number) {
+    if (number == 1) worker = ::pthread_self();
+    for (++arrived; arrived < 2;) std::this_thread::yield();  // each takes one
+  });
+  struct sigaction hold {};
+  struct sigaction before {};
+  hold.sa_handler = hold_thread;
+  REQUIRE(::sigaction(SIGUSR1, &hold, &before) == 0);
+  REQUIRE(::pthread_kill(worker, SIGUSR1) == 0);
+  while (!held) std::this_thread::yield();
+
+  int taken = 0;
+  for (int repeat = 0; repeat < 5; ++repeat) pool.for_each(100, [&](std::size_t) { ++taken; });  // by the caller alone
+  CHECK(taken == 500);
+  released = true;
+  std::atomic<int> calls = 0;
+  pool.for_each(100, [&](std::size_t) { ++calls; });
+  CHECK(calls == 100);
+  ::sigaction(SIGUSR1, &before, nullptr);
+}
+#endif
 
 TEST_CASE("a pool can be moved, and ended without ever being used") {
   thread_pool pool = make_pool(3);

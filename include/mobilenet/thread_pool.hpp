@@ -67,7 +67,8 @@ inline unsigned usable_processors() noexcept {
 
 /// A fixed number of threads, the caller's among them, that run one loop at a time. Workers block while there is
 /// nothing to do. Before that they watch for 50 microseconds, because waking a sleeping thread costs up to 50, and
-/// the layers of a network follow each other faster; not so where there are more threads than processors.
+/// the layers of a network follow each other faster; not so where there are more threads than processors. A worker to
+/// which the system gives no processor is not waited for: the others take its share.
 /// Move-only. Used by one thread at a time. A forked child has none of the threads: it makes pools of its own.
 class thread_pool {
  public:
@@ -116,12 +117,14 @@ class thread_pool {
     shared_->call = [](void* b, std::size_t i, unsigned worker) { call(*static_cast<body*>(b), i, worker); };
     shared_->count = count;
     shared_->next.store(0, std::memory_order_relaxed);
-    shared_->busy.store(static_cast<std::uint32_t>(shared_->workers.size()), std::memory_order_relaxed);
+    shared_->inside.store(open, std::memory_order_release);
     shared_->generation.fetch_add(1, std::memory_order_release);
     shared_->generation.notify_all();
     shared_->take_items(0);
-    shared_->watch_until([&] { return shared_->busy.load(std::memory_order_acquire) == 0; });
-    for (std::uint32_t busy; (busy = shared_->busy.load(std::memory_order_acquire)) != 0;) shared_->busy.wait(busy);
+    std::uint32_t inside = shared_->inside.fetch_and(~open, std::memory_order_acq_rel) & ~open;
+    const auto nobody_inside = [&] { return (inside = shared_->inside.load(std::memory_order_acquire)) == 0; };
+    shared_->watch_until(nobody_inside);
+    while (!nobody_inside()) shared_->inside.wait(inside);
   }
 
  private:
@@ -133,16 +136,31 @@ class thread_pool {
       f(i);
   }
 
+  static constexpr std::uint32_t open = 1u << 31;
+
   struct shared_state {
     std::vector<pthread_t> workers;
     std::atomic<std::uint32_t> generation{0};  // counts loops; a worker sleeps until it changes
-    std::atomic<std::uint32_t> busy{0};        // workers that have not finished this loop yet
+    std::atomic<std::uint32_t> inside{0};      // how many workers, and `open` while more may come
+    std::atomic<bool> ended{false};            // the pool
+    // The loop. Written while nobody is inside, read by those who are.
     std::atomic<std::size_t> next{0};
     std::size_t count = 0;
     void* body = nullptr;
-    void (*call)(void*, std::size_t, unsigned) = nullptr;  // null: the pool ends
+    void (*call)(void*, std::size_t, unsigned) = nullptr;
     std::atomic<unsigned> started{0};
     std::chrono::microseconds watch{0};
+
+    bool enter() noexcept {
+      std::uint32_t seen = inside.load(std::memory_order_relaxed);
+      while ((seen & open) != 0)
+        if (inside.compare_exchange_weak(seen, seen + 1, std::memory_order_acquire, std::memory_order_relaxed))
+          return true;
+      return false;
+    }
+    void leave() noexcept {
+      if (inside.fetch_sub(1, std::memory_order_acq_rel) == 1) inside.notify_one();
+    }
 
     void take_items(unsigned worker) noexcept {
       for (std::size_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) call(body, i, worker);
@@ -163,7 +181,7 @@ class thread_pool {
       } while (std::chrono::steady_clock::now() < end);
     }
     ~shared_state() {
-      call = nullptr;
+      ended.store(true, std::memory_order_relaxed);
       generation.fetch_add(1, std::memory_order_release);
       generation.notify_all();
       for (const pthread_t worker : workers) ::pthread_join(worker, nullptr);
@@ -174,12 +192,13 @@ class thread_pool {
     auto& shared = *static_cast<shared_state*>(argument);
     const unsigned worker = shared.started.fetch_add(1, std::memory_order_relaxed) + 1;
     for (std::uint32_t seen = 0;;) {
-      shared.watch_until([&] { return shared.generation.load(std::memory_order_acquire) != seen; });
-      shared.generation.wait(seen, std::memory_order_acquire);
-      ++seen;
-      if (shared.call == nullptr) return nullptr;
+      shared.watch_until([&] { return shared.generation.load(std::memory_order_relaxed) != seen; });
+      shared.generation.wait(seen, std::memory_order_relaxed);
+      seen = shared.generation.load(std::memory_order_acquire);
+      if (shared.ended.load(std::memory_order_relaxed)) return nullptr;
+      if (!shared.enter()) continue;
       shared.take_items(worker);
-      if (shared.busy.fetch_sub(1, std::memory_order_acq_rel) == 1) shared.busy.notify_one();
+      shared.leave();
     }
   }
 
