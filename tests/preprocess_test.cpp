@@ -142,7 +142,7 @@ TEST_CASE("any size becomes any size bit for bit by the formula of TensorFlow.js
     const auto side = [&] { return static_cast<std::uint32_t>(round < 100 ? 1 + random() % 4 : 1 + random() % 60); };
     const std::uint32_t old_height = side();
     const std::uint32_t old_width = side();
-    const std::uint32_t new_height = side();
+    const std::uint32_t new_height = round % 10 == 0 ? old_height : side();
     const std::uint32_t new_width = round % 5 == 0 ? old_width : side();
     const auto pixels = random_pixels(std::size_t{old_height} * old_width * 3, random());
     const auto& profile = profiles[round % 4];

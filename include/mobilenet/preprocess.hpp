@@ -110,6 +110,10 @@ class preprocessor {
     if (size.channels != 3 || size.height == 0 || size.width == 0)
       return error{errc::shape_mismatch, "preprocess: output is " + to_string(size) + ", expected 3 channels"};
     if (out.data == nullptr) return error{errc::invalid_argument, "preprocess: output data is null"};
+    if (image.width == size.width && image.height == size.height) {
+      scale(image, out.data);
+      return {};
+    }
     make_taps(image, size);
 
     const double rows_in = image.height - 1.0;
@@ -128,6 +132,16 @@ class preprocessor {
   }
 
  private:
+  void scale(const image_view& image, float* out) const noexcept {
+    const std::size_t pixel = bytes_per_pixel(image.format);
+    const auto channel = channels_of(image.format);
+    for (std::uint32_t y = 0; y < image.height; ++y) {
+      const std::uint8_t* in = image.data + image.stride * y;
+      for (std::uint32_t x = 0; x < image.width; ++x, in += pixel)
+        for (const std::uint32_t c : channel) *out++ = static_cast<float>(scaled_[in[c]]);
+    }
+  }
+
   void make_taps(const image_view& image, shape size) {
     channel_ = channels_of(image.format);
     if (image.width == width_in_ && image.format == format_ && taps_.size() == size.width) return;
