@@ -4,23 +4,20 @@
 // peak_share is the part of that peak, over all threads, that a run reaches.
 #include "support/backends.hpp"
 #include "support/fma_peak.hpp"
+#include "support/synthetic.hpp"
 #if MOBILENET_WITH_XNNPACK
 #include "support/xnnpack_subgraph.hpp"
 #endif
-
-#include <tests/support/mobilenet_v1.hpp>
 
 #include <mobilenet/network.hpp>
 
 #include <benchmark/benchmark.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <type_traits>
 #include <variant>
-#include <vector>
 
 namespace {
 
@@ -29,20 +26,6 @@ using namespace mobilenet;
 double peak() {
   static const double rate = benchmarks::measure_fma_peak().multiply_adds;
   return rate;
-}
-
-const packed_model& synthetic(int alpha_percent) {
-  struct entry {
-    std::vector<std::byte> bytes;
-    packed_model model;
-  };
-  static std::array<entry, 101> models;
-  entry& e = models.at(static_cast<std::size_t>(alpha_percent));
-  if (e.bytes.empty()) {
-    e.bytes = tools::write_packed_model(test::mobilenet_v1(alpha_percent / 100.0, 224, 1000)).value();
-    e.model = packed_model::from_bytes(e.bytes).value();
-  }
-  return e.model;
 }
 
 std::uint64_t multiply_adds(const packed_model& model) {
@@ -64,7 +47,7 @@ void report(benchmark::State& state, const packed_model& model, unsigned threads
 
 template <class B>
 void run_backend(benchmark::State& state, int alpha_percent, unsigned threads) {
-  const packed_model& model = synthetic(alpha_percent);
+  const packed_model& model = benchmarks::synthetic(alpha_percent);
   auto net = network<B>::prepare(model, {threads}).value();
   fill(net.input());
   benchmark::DoNotOptimize(net.run());
@@ -74,7 +57,7 @@ void run_backend(benchmark::State& state, int alpha_percent, unsigned threads) {
 
 #if MOBILENET_WITH_XNNPACK
 void run_subgraph(benchmark::State& state, int alpha_percent, unsigned threads) {
-  const packed_model& model = synthetic(alpha_percent);
+  const packed_model& model = benchmarks::synthetic(alpha_percent);
   benchmarks::xnnpack_subgraph graph(model, threads);
   fill(graph.input());
   benchmark::DoNotOptimize(graph.run());

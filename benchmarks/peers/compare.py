@@ -84,7 +84,7 @@ def measure(group, rounds):
             if system.name in slow and i % 5 != 0:
                 continue
             # Many runs a turn: at the first ones after a pause the scheduler still has both threads on one core.
-            system.run(1 if system.name in slow or "peak" in system.name else 20)
+            system.run(1 if system.name in slow or "peak" in system.name else 20 if system.alpha == "1.0" else 200)
     for system in group:
         system.stop()
 

@@ -1,0 +1,28 @@
+// Packed MobileNets v1 with random weights, 224×224 and 1000 classes, each made once.
+#pragma once
+
+#include <tests/support/mobilenet_v1.hpp>
+
+#include <mobilenet/packed_model.hpp>
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+namespace mobilenet::benchmarks {
+
+inline const packed_model& synthetic(int alpha_percent) {
+  struct entry {
+    std::vector<std::byte> bytes;
+    packed_model model;
+  };
+  static std::array<entry, 101> models;
+  entry& e = models.at(static_cast<std::size_t>(alpha_percent));
+  if (e.bytes.empty()) {
+    e.bytes = tools::write_packed_model(test::mobilenet_v1(alpha_percent / 100.0, 224, 1000)).value();
+    e.model = packed_model::from_bytes(e.bytes).value();
+  }
+  return e.model;
+}
+
+}  // namespace mobilenet::benchmarks
