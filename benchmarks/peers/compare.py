@@ -177,7 +177,8 @@ def main():
             results.append(group)
             for s in group:
                 print(f"{alpha} {threads} {s.name:40} median {s.median:8.2f}  best {min(s.times):8.2f}", flush=True)
-    text = (f"Processor: {processor()}. {options.rounds} rounds, the systems in turn within each; medians.\n\n"
+    text = (f"Processor: {processor()}. {options.rounds} rounds, the systems in turn within each; medians. "
+            "TensorFlow.js runs once in every fifth.\n\n"
             + table(results) + "\n\n![milliseconds an image](peers.svg)")
     print(text)
     if options.docs:
