@@ -329,6 +329,27 @@ TEST_CASE("a dense layer on a flattened activation is a convolution with a windo
   CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 2}, 2, {}}));
 }
 
+TEST_CASE("what scales each channel before a Flatten and each value after it goes into the dense layer") {
+  hand_made m;  // 4x4x3
+  m.layer("Flatten", "flat").layer("Rescaling", "double", R"("scale":2,"offset":1)");
+  m.layer("Dense", "fc", R"("units":1,"use_bias":false)").weight("fc/kernel", "[48,1]", std::vector<float>(48, 1));
+  const auto at_the_front = m.read().value();
+  CHECK(at_the_front.layers[0].kernel == std::vector<float>(48, 1));
+  CHECK(at_the_front.preprocessing == preprocessing{preprocessing::formula::multiply_add, 2, 1});
+
+  hand_made n;
+  n.layer("Conv2D", "conv", R"("filters":2,"kernel_size":1,"use_bias":false,"activation":"relu")");
+  n.layer("BatchNormalization", "bn", R"("epsilon":0,"center":false)").layer("Flatten", "flat");
+  n.layer("Rescaling", "half", R"("scale":0.5,"offset":3)");
+  n.layer("Dense", "fc", R"("units":1,"use_bias":false)").weight("fc/kernel", "[32,1]", std::vector<float>(32, 1));
+  n.weight("conv/kernel", "[1,1,3,2]", std::vector<float>(6, 1));
+  n.weight("bn/gamma", "[2]", {2, 4}).weight("bn/moving_mean", "[2]", {0, 0}).weight("bn/moving_variance", "[2]", {1, 1});
+  const auto dense = n.read().value().layers[1];
+  REQUIRE(dense.kernel.size() == 32);
+  for (std::size_t i = 0; i < 32; ++i) CHECK(dense.kernel[i] == (i % 2 == 0 ? 1 : 2));
+  CHECK(dense.bias == std::vector<float>{96});
+}
+
 TEST_CASE("names and properties that only Keras 3 writes") {
   const std::vector<float> ones(6, 1.0f);
   hand_made n;
@@ -492,6 +513,22 @@ TEST_CASE("class names of a model with a background class") {
   }
   support::write_file(options.labels, std::string_view("tench\n" + lines));
   CHECK_FALSE(tools::read_model(options, report));
+}
+
+TEST_CASE("a model is not written over its own source") {
+  const support::temporary_folder folder;
+  make_synthetic_model(small()).write_to(folder.path());
+  tools::convert_options options;
+  options.input = folder.path();
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
+    const auto before = support::read_file(entry.path().string());
+    options.output = folder / "." + "/" + entry.path().filename().string();
+    const auto refused = tools::convert(options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message ==
+          options.output + ": is a file of the model that is to be converted, expected another name");
+    CHECK(support::read_file(entry.path().string()) == before);
+  }
 }
 
 TEST_CASE("convert writes a model that opens, and says what it did") {

@@ -235,7 +235,7 @@ result<void> chain_builder::offset(const source_layer& layer, std::span<const fl
 }
 
 result<void> chain_builder::scale_and_offset(const source_layer& layer, double scale, double offset) {
-  if (made_.empty() && !padding_ && !flattened_) {
+  if (made_.empty() && !padding_ && !waiting_) {
     scales_input_ = true;
     input_scale_ *= scale;
     input_offset_ = input_offset_ * scale + offset;
@@ -285,6 +285,14 @@ result<void> chain_builder::sigmoid(const source_layer& layer) {
 
 result<void> chain_builder::flatten(const source_layer& layer) {
   if (padding_) return does_not_fit(padding_->first, "no convolution follows it");
+  if (waiting_ && !flattened_) {  // from one for each channel to one for each value
+    const std::size_t channels = current_.channels;
+    const std::size_t all = current_.elements();
+    for (auto* values : {&waiting_->scale, &waiting_->offset}) {
+      values->resize(all);
+      for (std::size_t i = channels; i < all; ++i) (*values)[i] = (*values)[i - channels];
+    }
+  }
   flattened_ = flattened_ || !is_vector();
   pooled_ = pooled_ || is_vector();
   add_name(layer, false);

@@ -46,11 +46,10 @@ result<std::vector<std::string>> read_lines(const std::string& path) {
 }
 
 // One name a class. Lists for 1001 outputs begin with "background", which is none.
-result<std::vector<std::string>> read_labels(const std::string& path, std::uint32_t classes,
-                                             std::uint32_t first_class) {
+result<std::vector<std::string>> read_labels(const std::string& path, std::uint32_t classes) {
   auto names = read_lines(path);
   if (!names) return names;
-  if (first_class == 1 && names->size() == classes + 1 && names->front() == "background") names->erase(names->begin());
+  if (names->size() == classes + 1 && names->front() == "background") names->erase(names->begin());
   if (names->size() != classes)
     return in_file(path, "has " + std::to_string(names->size()) + " lines, expected " + std::to_string(classes) +
                              ", one for each class of the model");
@@ -92,6 +91,8 @@ result<model_source> read_model(const convert_options& options, conversion_repor
                                              ", expected two different finite numbers"};
   const auto model = tfjs_model::open(options.input);
   if (!model) return model.error();
+  if (model->has_file(options.output))
+    return in_file(options.output, "is a file of the model that is to be converted, expected another name");
   auto topology = model->is_graph() ? read_graph_topology(*model) : read_keras_topology(*model);
   if (!topology) return std::move(topology).error();
 
@@ -120,7 +121,7 @@ result<model_source> read_model(const convert_options& options, conversion_repor
     if (source.output != output_kind::classes)
       return in_file(labels, "class names for a model that ends in features and has no classes");
     const std::uint32_t outputs = layers::output_shape(source.layers.back().params).channels;
-    auto names = read_labels(labels, outputs - source.first_class, source.first_class);
+    auto names = read_labels(labels, outputs - source.first_class);
     if (!names) return std::move(names).error();
     source.labels = *std::move(names);
     report.labels = labels;

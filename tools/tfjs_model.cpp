@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -264,9 +265,17 @@ result<void> tfjs_model::read_group(const json_value& group) {
     weight.bytes = std::span(bytes).subspan(p.offset, weight.elements() * bytes_each(weight.type));
   }
   groups_.push_back(std::move(bytes));  // moves the buffer, so the spans stay right
-  shards_ += shards.size();
+  shard_files_.insert(shard_files_.end(), std::make_move_iterator(names.begin()), std::make_move_iterator(names.end()));
   weight_bytes_ += expected;
   return {};
+}
+
+bool tfjs_model::has_file(const std::string& path) const {
+  const auto is_it = [&](const std::string& file) {
+    std::error_code not_there;
+    return std::filesystem::equivalent(path, file, not_there);
+  };
+  return is_it(path_) || std::any_of(shard_files_.begin(), shard_files_.end(), is_it);
 }
 
 }  // namespace mobilenet::tools

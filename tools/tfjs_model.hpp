@@ -56,8 +56,10 @@ class tfjs_model {
 
   /// In the manifest's order, without those of an optimizer.
   std::span<const tfjs_weight> weights() const noexcept { return weights_; }
-  std::size_t shards() const noexcept { return shards_; }
+  std::size_t shards() const noexcept { return shard_files_.size(); }
   std::uint64_t weight_bytes() const noexcept { return weight_bytes_; }
+  /// Whether a path leads to model.json or to a shard.
+  bool has_file(const std::string& path) const;
 
  private:
   result<void> read_group(const json_value& group);
@@ -67,7 +69,7 @@ class tfjs_model {
   json_document document_;
   std::vector<tfjs_weight> weights_;
   std::vector<std::vector<std::byte>> groups_;  // one for each group of the manifest; the weights point into them
-  std::size_t shards_ = 0;
+  std::vector<std::string> shard_files_;
   std::uint64_t weight_bytes_ = 0;
 };
 

@@ -109,6 +109,13 @@ inline std::vector<std::pair<std::string, synthetic_model>> model_variations() {
     o.scales_input = true;
     o.softmax = false;
   });
+  add_keras("keras_batch_norm_flatten_batch_norm",
+            [](keras& o) { o.ends_with = keras::head::batch_norm_flatten_batch_norm; });
+  add_graph("graph_scales_flattened", [](graph& o) {
+    o.ends_with = graph::head::flatten;
+    o.scales_flattened = true;
+    o.softmax = false;
+  });
   return all;
 }
 

@@ -36,6 +36,7 @@ struct synthetic_graph_options {
   head ends_with = head::mean_convolution;
   quantisation stored_as = quantisation::none;
   bool softmax = true;
+  bool scales_flattened = false;  ///< head::flatten is multiplied by a constant before and after
   bool scales_input = false;  ///< x * 2 - 1 in front, as TF Hub's modules have it
   bool signature = false;
   bool reverse_nodes = false;  ///< the array of nodes runs from the output to the input
@@ -201,7 +202,11 @@ class synthetic_graph_writer {
     const std::string window = std::string(layout) + "," + list_of("strides", {1, 1, 1, 1}) + ",";
     if (options_.ends_with == head::flatten) {
       const std::uint32_t all = channels * size * size;
+      if (options_.scales_flattened)
+        add_node("Mul", "before/mul", {last_, constant("before/scale", {channels}, 0.5f, 1.5f)}, "");
       add_node("Reshape", "flat", {last_, integers("flat/shape", {2}, {-1, static_cast<std::int32_t>(all)})}, "");
+      if (options_.scales_flattened)
+        add_node("Mul", "after/mul", {last_, constant("after/scale", {all}, 0.5f, 1.5f)}, "");
       add_node("MatMul", "logits/MatMul", {last_, kernel("logits/weights", {all, classes}, all)}, "");
       add_node("BiasAdd", "logits", {last_, constant("logits/bias", {classes}, -0.1f, 0.1f)}, layout);
       return;

@@ -46,6 +46,7 @@ struct synthetic_options {
     flatten_scores,
     flatten_sigmoid,
     flatten_batch_norm,
+    batch_norm_flatten_batch_norm,
     sigmoid_reshape,
     average_pooling
   };
@@ -356,6 +357,8 @@ class synthetic_writer {
         add_layer("Flatten", "flatten_1", pooling);
         return add_dense("predictions", all, 1, "sigmoid");
       case head::flatten_batch_norm:
+      case head::batch_norm_flatten_batch_norm:
+        if (options_.ends_with == head::batch_norm_flatten_batch_norm) add_batch_norm("last_bn", channels);
         add_layer("Flatten", "flatten_1", pooling);
         add_batch_norm("flat_bn", all);
         return add_dense("predictions", all, options_.classes, "softmax");
@@ -380,6 +383,7 @@ class synthetic_writer {
       case head::flatten_scores:
       case head::flatten_sigmoid:
       case head::flatten_batch_norm:
+      case head::batch_norm_flatten_batch_norm:
       case head::average_pooling: return;  // above
       case head::convolution:
         if (!options_.keepdims)
