@@ -50,7 +50,9 @@ TEST_CASE("TurboJPEG: the pixels of djpeg, and CMYK as Pillow turns it into RGB"
   CHECK(distance(tiny_images::jpeg_cmyk, decoded::jpeg_cmyk) <= 1);
   CHECK(distance(tiny_images::jpeg_cmyk_without_adobe, decoded::jpeg_cmyk) <= 1);
   CHECK(distance(tiny_images::jpeg_ycck, decoded::jpeg_ycck) <= 1);
-  CHECK(decode(tiny_images::jpeg_arithmetic));
+  const auto arithmetic = decode(tiny_images::jpeg_arithmetic).value();
+  CHECK(distance(tiny_images::jpeg_arithmetic_progressive,
+                 {arithmetic.data(), std::size_t{tiny_images::width} * tiny_images::height * 3}) == 0);
 }
 
 TEST_CASE("TurboJPEG: the errors of decode_image") {
@@ -60,6 +62,12 @@ TEST_CASE("TurboJPEG: the errors of decode_image") {
     CHECK(image.error().message == message);
   };
   const std::span<const std::uint8_t> jpeg(tiny_images::jpeg_baseline);
+  check(decode(std::vector<std::uint8_t>{0xff, 0xd8, 0xff, 0xd9}), errc::invalid_image,
+        "image: damaged: a JPEG without a frame");
+  std::vector<std::uint8_t> lossless(jpeg.begin(), jpeg.end());
+  const std::uint8_t frame[] = {0xff, 0xc0};
+  std::search(lossless.begin(), lossless.end(), std::begin(frame), std::end(frame))[1] = 0xc3;
+  check(decode(lossless), errc::unsupported, "image: unsupported format: JPEG, lossless or hierarchical");
   check(decode({}), errc::invalid_image, "image: the file is empty");
   check(decode(tiny_images::png_deflated), errc::unsupported, "image: unsupported format: PNG, expected JPEG");
   check(decode(jpeg, {.max_pixels = 259}), errc::image_too_large, "image: 20x13 pixels, expected at most 259 in all");

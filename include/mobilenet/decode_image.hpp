@@ -34,7 +34,10 @@ inline result<void> check_supported(const file_bytes& file, image_format format,
     return unsupported_kind("PNG as Xcode rewrites it for iOS, expected a standard one");
   if (format != image_format::jpeg) return {};
   if (jpeg.frame > 0xc2) return unsupported_kind("JPEG with arithmetic coding, lossless or hierarchical");
-  if (jpeg.bits != 8) return unsupported_kind("JPEG with " + std::to_string(jpeg.bits) + " bits a sample, expected 8");
+  if (jpeg.frame != 0 && jpeg.bits != 8)
+    return unsupported_kind("JPEG with " + std::to_string(jpeg.bits) + " bits a sample, expected 8");
+  if (jpeg.scans > 0 && !jpeg.huffman_tables)
+    return unsupported_kind("JPEG without Huffman tables of its own, as in MJPEG");
   return {};
 }
 
@@ -163,7 +166,9 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
     if (why == "outofmem")
       return error{errc::out_of_memory,
                    "image: no memory to decode " + std::to_string(width) + "x" + std::to_string(height) + " pixels"};
-    return detail::damaged_image(why);
+    // Of some damage the JPEG decoder says nothing; what is found then is what the PNG decoder said before it.
+    return detail::damaged_image(
+        why == "bad png sig" && format == image_format::jpeg ? "its segments do not fit together" : why);
   }
   image decoded = image::adopt(pixels, width, height, stb::mobilenet_stbi_image_free);
   if (!options.apply_exif_orientation) return decoded;

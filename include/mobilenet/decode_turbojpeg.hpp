@@ -49,6 +49,8 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
   const detail::file_bytes file(bytes);
   const auto jpeg = detail::read_jpeg_segments(file);
   if (!jpeg) return jpeg.error();
+  if (jpeg->frame == 0) return detail::damaged_image("a JPEG without a frame");
+  if (jpeg->lossless_or_hierarchical()) return detail::unsupported_kind("JPEG, lossless or hierarchical");
   if (jpeg->bits != 8)
     return detail::unsupported_kind("JPEG with " + std::to_string(jpeg->bits) + " bits a sample, expected 8");
 
@@ -56,7 +58,7 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
   if (jpeg->width > longest_side || jpeg->height > longest_side)
     return detail::too_large_image(jpeg->width, jpeg->height, std::to_string(longest_side) + " a side");
   // It goes on after damage, with grey, and calls that a warning. Bytes too many between segments, though, are
-  // what many a camera writes, and cost no pixel.
+  // what many a camera writes, and cost no pixel. (It tells the first warning only: damage after them goes unseen.)
   const auto failed = [](tjhandle decoder, int status) -> std::optional<error> {
     if (status == 0) return std::nullopt;
     const std::string_view why = tjGetErrorStr2(decoder);

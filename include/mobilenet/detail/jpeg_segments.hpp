@@ -20,7 +20,8 @@ struct jpeg_segments {
   std::uint32_t width = 0;
   std::uint32_t height = 0;
   std::uint32_t components = 0;
-  bool adobe = false;  ///< has the segment that says how four components are meant
+  bool adobe = false;           ///< has the segment that says how four components are meant
+  bool huffman_tables = false;  ///< has at least one
 
   // What the scans are checked by.
   struct component {
@@ -33,7 +34,10 @@ struct jpeg_segments {
   std::uint32_t scanned_components = 0;  ///< in all scans together
   std::uint64_t scan_bytes = 0;
 
-  bool progressive() const noexcept { return frame == 0xc2; }
+  bool progressive() const noexcept { return (frame & 3) == 2; }
+  bool lossless_or_hierarchical() const noexcept {
+    return (frame & 3) == 3 || (frame >= 0xc5 && frame <= 0xc7) || frame >= 0xcd;
+  }
 };
 
 /// Decoders fill what is missing with grey and report success. What can be told without decoding is told here; a gap
@@ -128,6 +132,7 @@ inline result<jpeg_segments> read_jpeg_segments(const file_bytes& file) {
       found.tables |= 1u << (file.at(table) & 3);
       table += file.at(table) >> 4 == 0 ? 65 : 129;
     }
+    found.huffman_tables |= marker == huffman_tables;
     for (std::uint64_t table = i + 2; marker == huffman_tables && table < next;) {
       std::uint32_t codes = 0;
       for (std::uint64_t length = 1; length <= 16; ++length) codes += file.at(table + length);
