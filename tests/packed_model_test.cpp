@@ -274,6 +274,27 @@ TEST_CASE("a kernel of 2^60 elements is refused before its bytes are counted") {
               ": its kernel is larger than section weights");
 }
 
+TEST_CASE("layers that share their weights are refused: a back end that copies weights would copy them for each") {
+  tools::model_source m;
+  for (int i = 0; i < 4; ++i)
+    m.layers.push_back({layers::pointwise_conv2d{{1, 1, i == 0 ? 3u : 16u}, 16, {}},
+                        std::vector<float>(i == 0 ? 48 : 256, 0.1f), std::vector<float>(16), "pw" + std::to_string(i), 0});
+  m.output = output_kind::features;
+  bytes file = tools::write_packed_model(m).value();
+  const std::size_t network = section(file, format::section_kind::network).offset;
+  const auto second = read<format::layer>(file, network + sizeof(format::layer));
+  for (std::size_t i = 2; i < 4; ++i) {
+    auto record = read<format::layer>(file, network + i * sizeof(format::layer));
+    record.kernel_offset = second.kernel_offset, record.bias_offset = second.bias_offset;
+    write(file, network + i * sizeof record, record);
+  }
+  const std::size_t entry = table_at + (format::section_kinds - 1) * sizeof(format::section);
+  write(file, entry + offsetof(format::section, length), std::uint64_t{second.bias_offset + second.bias_length});
+  reseal(file);
+  check_refused(file, errc::corrupt_model,
+                "layer[2]: bytes of kernels and biases up to here is 2432, expected at most 1344 as section weights has");
+}
+
 TEST_CASE("a network that would keep the processor busy for long is refused") {
   tools::model_source m;
   for (int i = 0; i < 8; ++i)

@@ -261,6 +261,11 @@ TEST_CASE_TEMPLATE("a model cut off after a layer computes that layer's activati
   CHECK(cut.label_count() == 0);
   CHECK(cut.label(0).empty());
   CHECK(cut.self_test_output().empty());
+  const packed_model logits = whole.first_layers(whole.layers().size() - 1);  // as many as there are probabilities
+  REQUIRE(logits.output_shape() == whole.output_shape());
+  CHECK(logits.self_test_output().empty());
+  CHECK(logits.borrow().self_test_output().empty());
+  CHECK(whole.first_layers(whole.layers().size()).self_test_output().size() == whole.output_shape().channels);
   CHECK(whole.until("conv1_bn").error().message ==
         "layer 'conv1_bn' has no activation of its own: it was folded into the one that ends with 'conv1_relu'");
   CHECK(whole.until("conv2").error().message == "the model has no layer 'conv2'");

@@ -219,4 +219,25 @@ TEST_CASE("MOBILENET_SIMD names something else: an error, not a crash") {
 
 }  // namespace
 
+TEST_CASE("layers are computed in one go only where their rows fit the cache: each thread keeps some of them") {
+  const auto chain = [](std::uint32_t width, std::uint32_t window, std::uint32_t stride) {
+    std::vector<packed_layer> made(1);
+    made[0].params = layers::conv2d{{128, width, 3}, 16, 3, 3, 1, {1, 1, 1, 1}, {}};
+    for (int i = 0; i < 3; ++i) {
+      const shape in = layers::output_shape(made.back().params);
+      const auto padding = layers::same_padding(in, window, 3, stride);
+      made.push_back({layers::depthwise_conv2d{in, window, 3, stride, padding, {}}, {}, {}, 0});
+      made.push_back({layers::pointwise_conv2d{layers::output_shape(made.back().params), 16, {}}, {}, {}, 0});
+    }
+    return made;
+  };
+  CHECK(simd::fused::length(chain(128, 3, 1)) == 7);
+  CHECK(simd::fused::length(chain(4096, 3, 2)) == 7);
+  CHECK(simd::fused::length(chain(4097, 3, 1)) == 0);
+  CHECK(simd::fused::length(chain(128, 5, 1)) == 0);
+  CHECK(simd::fused::length(chain(128, 3, 3)) == 0);
+  const auto tail = chain(4097, 3, 1);
+  CHECK(simd::fused::length(std::span(tail).subspan(1)) == 0);
+}
+
 #endif

@@ -168,7 +168,7 @@ inline shape input_shape(const description& d) {
 inline shape output_shape(const description& d) {
   return std::visit([](const auto& layer) { return layer.output_shape(); }, d);
 }
-/// Multiply-adds, and the values that a layer reads: at most 2^62 in all that read_layer() lets through.
+/// Multiply-adds, and the values that a layer reads: at most 2^61 in all that read_layer() lets through.
 inline std::uint64_t work(const description& d) {
   return std::visit([](const auto& layer) { return layer.multiply_adds() + layer.in.elements(); }, d);
 }
@@ -248,6 +248,7 @@ class packed_model {
     other.preprocessing_ = preprocessing_;
     other.output_ = output_;
     other.first_class_ = first_class_;
+    other.cut_ = cut_;
     return other;
   }
 
@@ -291,6 +292,7 @@ class packed_model {
   packed_model first_layers(std::size_t count) const&& = delete;
   packed_model first_layers(std::size_t count) const& {
     packed_model cut = borrow();
+    cut.cut_ = cut_ || count < layers_.size();
     cut.layers_.resize(count);
     cut.output_ = output_kind::features;
     cut.first_class_ = 0;
@@ -344,7 +346,7 @@ class packed_model {
   /// What the reference back end answered at conversion to format::self_test_input; empty for a model that was cut.
   std::span<const float> self_test_output() const noexcept {
     const auto bytes = section_bytes(format::section_kind::self_test);
-    if (bytes.size() != output_shape().elements() * sizeof(float)) return {};
+    if (cut_) return {};
     return {reinterpret_cast<const float*>(bytes.data()), bytes.size() / sizeof(float)};
   }
 
@@ -433,22 +435,29 @@ class packed_model {
     if (records.size() % sizeof(format::layer) != 0 || count == 0 || count > format::max_layers)
       return corrupt("section network length", records.size(), "1 to 4096 records of 128 bytes");
     layers_.reserve(count);
+    const std::uint64_t weight_bytes = section_bytes(format::section_kind::weights).size();
     std::uint64_t work = 0;
+    std::uint64_t used_bytes = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      auto parsed =
-          read_layer(read<format::layer>(records, i * sizeof(format::layer)), "layer[" + std::to_string(i) + "]");
+      const auto record = read<format::layer>(records, i * sizeof(format::layer));
+      const std::string field = "layer[" + std::to_string(i) + "]";
+      auto parsed = read_layer(record, field);
       if (!parsed) return std::move(parsed).error();
       if (i > 0) {
         const shape before = layers::output_shape(layers_.back().params);
         const shape in = layers::input_shape(parsed->params);
         if (!(in == before))
-          return corrupt("layer[" + std::to_string(i) + "].in is " + to_string(in) + ", expected " + to_string(before) +
+          return corrupt(field + ".in is " + to_string(in) + ", expected " + to_string(before) +
                          " as the layer before gives");
       }
       work += layers::work(parsed->params);
       if (work > format::max_work)
-        return corrupt("layer[" + std::to_string(i) + "]: multiply-adds and reads up to here", work,
+        return corrupt(field + ": multiply-adds and reads up to here", work,
                        "at most " + std::to_string(format::max_work));
+      used_bytes += record.kernel_length + record.bias_length;
+      if (used_bytes > weight_bytes)
+        return corrupt(field + ": bytes of kernels and biases up to here", used_bytes,
+                       "at most " + std::to_string(weight_bytes) + " as section weights has");
       layers_.push_back(*std::move(parsed));
     }
     return {};
@@ -527,6 +536,7 @@ class packed_model {
       if (r.kind != format::layer_kind::depthwise_conv2d && per_channel > weights_length / bias_elements + 1)
         return corrupt(field + ": its kernel is larger than section weights");
       elements = std::visit([](const auto& layer) { return layer.packed_kernel_elements(); }, parsed.params);
+      if (elements > format::max_work) return corrupt(field + ": elements of its kernel", elements, "at most 2^36");
     }
     const std::uint64_t element_bytes = r.weight_type == 1 ? 2 : 4;
     auto kernel = read_array(r.kernel_offset, r.kernel_length, elements * element_bytes, field + ".kernel");
@@ -609,6 +619,7 @@ class packed_model {
   mobilenet::preprocessing preprocessing_;
   output_kind output_ = output_kind::features;
   std::uint32_t first_class_ = 0;
+  bool cut_ = false;
 };
 
 MOBILENET_NAMESPACE_END

@@ -90,7 +90,7 @@ class simd::context {
  public:
   /// Chooses the best target, or the one that MOBILENET_SIMD names.
   /// errors   invalid_argument: MOBILENET_SIMD names no target; unsupported: one that this processor lacks or that
-  ///          was not compiled; out_of_memory: threads
+  ///          was not compiled; those of thread_pool::create
   static result<context> create(const run_options& options) {
     const char* wanted = std::getenv("MOBILENET_SIMD");
     if (wanted == nullptr || *wanted == '\0') return create(options, best_target());
@@ -102,7 +102,7 @@ class simd::context {
     }
     return error{errc::invalid_argument, "MOBILENET_SIMD is \"" + std::string(wanted) + "\", expected one of " + known};
   }
-  /// errors   unsupported, out_of_memory, as above
+  /// errors   unsupported, and those of thread_pool::create, as above
   static result<context> create(const run_options& options, simd_target target) {
     if (!usable(target))
       return error{errc::unsupported,
@@ -247,7 +247,8 @@ class simd::pointwise_conv2d {
 /// Layers computed in one go: a depthwise convolution and the pointwise one that follows it, strip by strip, so
 /// that a few rows of the first stay in the cache while the second consumes them. And, where activations are too
 /// large for the cache, several such blocks and the first convolution: each keeps only the rows that the
-/// next one's window needs, in a ring, and no activation between them ever exists as a whole.
+/// next one's window needs, in a ring, and no activation between them ever exists as a whole. Rows too long for the
+/// cache, and windows taller than MobileNet's, are not worth it: what they need is kept for each thread.
 class simd::fused {
  public:
   static std::size_t length(std::span<const packed_layer> chain) noexcept {
@@ -257,10 +258,14 @@ class simd::fused {
          stages < max_stages && count + 2 <= chain.size() && is<layers::depthwise_conv2d>(chain[count]) &&
          is<layers::pointwise_conv2d>(chain[count + 1]);
          ++stages, count += 2) {
+      const auto& window = std::get<layers::depthwise_conv2d>(chain[count].params);
       const auto& pointwise = std::get<layers::pointwise_conv2d>(chain[count + 1].params);
+      if (std::max(row_elements(window.in), row_elements(pointwise.in)) * sizeof(float) > cached_bytes) break;
       weight_bytes += pointwise.packed_kernel_elements() * sizeof(float);
-      const std::size_t between = activation_elements(layers::input_shape(chain[count].params)) * sizeof(float);
-      if (stages != 0 && (between <= cached_bytes || weight_bytes > cached_bytes)) break;
+      const std::size_t between = activation_elements(window.in) * sizeof(float);
+      if (stages != 0 &&
+          (between <= cached_bytes || weight_bytes > cached_bytes || window.kernel_height > 3 || window.stride > 2))
+        break;
     }
     return count < 2 ? 0 : count;
   }

@@ -31,7 +31,7 @@ struct xnnpack {
   /// XNNPACK initialised, and its threads. Outlives the layers prepared with it.
   class context {
    public:
-    /// errors   unsupported: XNNPACK does not run on this processor; out_of_memory
+    /// errors   unsupported: XNNPACK does not run on this processor; invalid_argument: too many threads; out_of_memory
     static result<context> create(const run_options& options) {
       const xnn_status status = xnn_initialize(nullptr);
       if (status == xnn_status_unsupported_hardware)
