@@ -73,6 +73,7 @@ inline constexpr std::size_t registers = L / hn::MaxLanes(tag<L>());
 
 // Positions of a tile of P panels of L lanes in the first layers, whose sums are short: as many as there are registers
 // for, because there the beginnings and ends of tiles are what costs. 28 and 14 also divide a row of 112 positions.
+// Other rows may take the lower tiles of short_sum_tiles().
 template <std::size_t P, std::size_t L>
 inline constexpr std::size_t short_tile_rows = tile_lanes < 16
                                                    ? tile_rows
@@ -245,6 +246,21 @@ HWY_NOINLINE void overlapping_tiles(tile_arguments<W>& t, std::size_t positions,
   if (positions % R != 0) tiles<R, P, L, K, S>(t, 1, in + last * S, out + last * t.out_stride);
 }
 
+// The same for sums of few products: tiles of the height that costs least. The beginning and the end of a tile take as
+// long as some three positions of it.
+template <std::size_t P, std::size_t L, std::size_t K, std::size_t S>
+void short_sum_tiles(tile_arguments<float>& t, std::size_t positions, const float* in, float* out) {
+  constexpr std::size_t high = short_tile_rows<P, L>;
+  constexpr std::size_t middle = std::max<std::size_t>(1, high * 4 / 7);
+  constexpr std::size_t low = std::max<std::size_t>(1, high * 2 / 7);
+  const auto cost = [=](std::size_t rows) { return (positions + rows - 1) / rows * (rows + 3); };
+  if (positions >= high && cost(high) <= std::min(cost(middle), cost(low)))
+    return overlapping_tiles<high, P, L, K, S>(t, positions, in, out);
+  if (positions >= middle && cost(middle) <= cost(low))
+    return overlapping_tiles<middle, P, L, K, S>(t, positions, in, out);
+  overlapping_tiles<low, P, L, K, S>(t, positions, in, out);
+}
+
 // ---- pointwise ----
 
 // Up to so many input channels, float16 weights are converted once per pair of panels, and not anew for each tile.
@@ -301,8 +317,7 @@ inline void pointwise_narrow(const pointwise_arguments& p) {
       tile_arguments<float> t{
           0,      0, p.in_channels, widened + lane, 0, p.w.bias + panel * 16 + lane, out_stride, p.out_block_stride,
           p.clamp};
-      overlapping_tiles<short_tile_rows<1, tile_lanes>, 1, tile_lanes, 16, 8>(
-          t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
+      short_sum_tiles<1, tile_lanes, 16, 8>(t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
     }
   }
 }
@@ -532,7 +547,6 @@ struct inside {
 // Lanes [lane, lane + L) of P panels, all columns of the rows whose windows lie inside from left to right.
 template <std::size_t P, std::size_t L>
 void rgb_rows(const convolution_arguments& p, std::size_t panel, std::size_t lane) {
-  constexpr std::size_t rows = short_tile_rows<P, L>;
   const std::size_t width = block_width(p.out_channels);
   alignas(64) float widened[P * 27 * 16];
   const float* kernel = static_cast<const float*>(p.w.kernel) + panel * 27 * 16;
@@ -556,7 +570,7 @@ void rgb_rows(const convolution_arguments& p, std::size_t panel, std::size_t lan
                             p.out_rows * p.out_width * width,
                             p.clamp,
                             steps};
-    overlapping_tiles<rows, P, L, 9, 6>(
+    short_sum_tiles<P, L, 9, 6>(
         t, in.end_column - in.first_column,
         p.in + ((y * 2 + in.first_row - p.top) * p.in_width + in.first_column * 2 - p.left) * 3,
         p.out + ((panel * p.out_rows + y % p.out_rows) * p.out_width + in.first_column) * width + lane);
