@@ -118,6 +118,8 @@ TEST_CASE("--version is that of the library") {
 TEST_CASE("a command line that is wrong: exit status 2, what is wrong and how to get help") {
   const std::vector<std::vector<std::string>> wrong = {
       {"frobnicate"},
+      {"--frobnicate"},
+      {""},
       {"classify"},
       {"classify", "m.mnet"},
       {"classify", "m.mnet", "a.png", "--frobnicate"},
@@ -152,6 +154,10 @@ TEST_CASE("a command line that is wrong: exit status 2, what is wrong and how to
     CHECK(contains(run.err, "--help\n"));
     CHECK(lines(run.err) == 2);
   }
+  CHECK(contains(mobilenet_program({"-v"}).err, "found the command \"-v\", expected convert"));
+  CHECK(mobilenet_program({"classify", "m.mnet", "-", "--from", "-"}).err ==
+        "mobilenet: --from: standard input cannot be both an image and the list of images\nTry: mobilenet classify "
+        "--help\n");
   CHECK(mobilenet_program({"frobnicate"}).err ==
         "mobilenet: found the command \"frobnicate\", expected convert, classify, embed or inspect\nTry: mobilenet "
         "--help\n");
@@ -281,8 +287,9 @@ TEST_CASE("a list of images, from a file and from standard input, after those of
   };
   const bytes lines_of_both = list(here / "a.png" + "\n\n" + (here / "b.jpg"));  // the last line needs no end
   here.write("list", lines_of_both);
-  CHECK(mobilenet_program({"classify", here.model(), "--from", "-"},
-                          {.standard_input = list(here / "a.png" + "\r\n" + (here / "b.jpg") + "\r\n")})
+  CHECK(mobilenet_program(
+            {"classify", here.model(), "--from", "-"},
+            {.standard_input = list("\xef\xbb\xbf" + (here / "a.png") + "\r\n" + (here / "b.jpg") + "\r\n")})
             .out == expected);
   CHECK(mobilenet_program({"classify", here.model(), "--from", here / "list"}).out == expected);
   CHECK(mobilenet_program({"classify", here.model(), "--from", "-"}, {.standard_input = lines_of_both}).out ==
@@ -316,10 +323,20 @@ TEST_CASE("a list that is wrong is named") {
   };
   fails({"--from", here / "none"}, "", (here / "none") + ": cannot open: No such file or directory");
   fails({"--from", here.path()}, "", here.path() + ": cannot read: Is a directory");
-  fails({"--from", "-", "-"}, "", "standard input cannot be both an image and the list of images");
   fails({"--from", "-"}, "\n-\n", "standard input: line 2 is \"-\", expected a path");
   fails({"--from", "-"}, std::string(100'000, 'x'),
         "standard input: line 1 has more than 65536 bytes, expected a path");
+  fails({"--from", "-"}, here / "a.png" + std::string(1, '\0') + (here / "b.jpg") + std::string(1, '\0'),
+        "standard input: line 1 has a NUL byte, expected a path (--null reads what find -print0 writes)");
+
+  // The images before the line that is wrong are classified, however the list comes.
+  const std::string text = (here / "a.png") + "\n-\n";
+  const auto raw = std::as_bytes(std::span(text));
+  const auto run = mobilenet_program({"classify", here.model(), "--json", "--from", "-"},
+                                     {.standard_input = bytes(raw.begin(), raw.end())});
+  CHECK(run.status == 1);
+  CHECK(json_lines(run.out).size() == 1);
+  CHECK(run.err == "mobilenet: standard input: line 2 is \"-\", expected a path\n");
   CHECK(mobilenet_program({"classify", here.model(), here / "a.png", "-0"}).status == 2);
 }
 
@@ -447,6 +464,30 @@ TEST_CASE("no memory is an error, not a crash") {
   CHECK(run.err == "mobilenet: out of memory\n");
   CHECK_FALSE(std::filesystem::exists(here / "out.mnet"));
 }
+
+TEST_CASE("an image that there is no memory for has its line, or its row, like any other that cannot be read") {
+  const workplace here;
+  here.write("large.jpg", bytes(1));
+  std::filesystem::resize_file(here / "large.jpg", 500u << 20);  // sparse
+  const auto with_little_memory = [&](const std::string& arguments) {
+    return support::run_program({"/bin/sh", "-c",
+                                 "ulimit -v 300000; exec " MOBILENET_PROGRAM " " + arguments + " --lenient '" +
+                                     (here / "large.jpg") + "' '" + (here / "a.png") + "'"});
+  };
+  const auto lines_of = with_little_memory("classify --json '" + here.model() + "'");
+  CHECK(lines_of.status == 0);
+  CHECK(lines_of.err == "mobilenet: " + (here / "large.jpg") + ": no memory for this image\n");
+  const auto answers = json_lines(lines_of.out);
+  REQUIRE(answers.size() == 2);
+  CHECK(std::string_view(answers[0]["error"].GetString()) == "no memory for this image");
+  CHECK(answers[1].HasMember("results"));
+  const auto rows = with_little_memory("embed --npy '" + here.model() + "'");
+  CHECK(rows.status == 0);
+  CHECK(contains(rows.out, "'shape': (2, "));
+  const std::size_t row = (rows.out.size() - 128) / 2;
+  CHECK(rows.out.size() == 128 + 2 * row);
+  CHECK(row % sizeof(float) == 0);
+}
 #endif
 
 TEST_CASE("a model without classes says so") {
@@ -471,6 +512,10 @@ TEST_CASE("output that cannot be written is an error") {
   CHECK(run.status == 1);
   CHECK(run.err == "mobilenet: standard output: cannot write: No space left on device\n");
   CHECK(mobilenet_program({"inspect", here.model()}, {.stdout_to = "/dev/full"}).status == 1);
+  CHECK(mobilenet_program({"--help"}, {.stdout_to = "/dev/full"}).status == 1);
+  const auto late = mobilenet_program({"classify", here.model(), here / "a.png", here / "none.png", here.path()},
+                                      {.stdout_to = "/dev/full"});
+  CHECK(contains(late.err, "mobilenet: standard output: cannot write: No space left on device\n"));
 }
 
 TEST_CASE("many images on a terminal get a progress bar, few images and files do not") {

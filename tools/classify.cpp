@@ -131,16 +131,13 @@ result<bool> classify_with(const classify_options& options) {
   auto pool = pool_for<B>(*queue, *model, options.threads);
   if (!pool) return in_model(std::move(pool).error());
 
-  return for_each_image(*queue, *pool, [&](classifier<B>& classifier, const queued_image& image) {
-    const result<answer> given = classify_one(classifier, image, options);
-    image_output output;
-    if (!given) output.error = given.error().message;
-    if (options.json)
-      output.out = json_line(image.path, given);
-    else if (given)
-      output.out = text_lines(image.path, *given);
-    return output;
-  });
+  return for_each_image(
+      *queue, *pool,
+      [&](classifier<B>& classifier, const queued_image& image) { return classify_one(classifier, image, options); },
+      [&](const queued_image& image, const result<answer>& given) {
+        if (options.json) return json_line(image.path, given);
+        return given ? text_lines(image.path, *given) : std::string();
+      });
 }
 
 }  // namespace

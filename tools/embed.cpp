@@ -117,17 +117,16 @@ result<bool> embed_with(const embed_options& options) {
     const std::string header = npy_header(*queue->total(), dimensions);
     std::fwrite(header.data(), 1, header.size(), stdout);
   }
-  return for_each_image(*queue, *pool, [&](classifier<B>& classifier, const queued_image& image) {
-    const auto activation = embed_one(classifier, image, options.images);
-    image_output output;
-    if (!activation) output.error = activation.error().message;
-    if (!options.npy)
-      output.out = json_line(image.path, layer, dimensions, activation);
-    else
-      output.out = npy_row(activation ? *activation
-                                      : std::vector(dimensions.elements(), std::numeric_limits<float>::quiet_NaN()));
-    return output;
-  });
+  return for_each_image(
+      *queue, *pool,
+      [&](classifier<B>& classifier, const queued_image& image) {
+        return embed_one(classifier, image, options.images);
+      },
+      [&](const queued_image& image, const result<std::vector<float>>& activation) {
+        if (!options.npy) return json_line(image.path, layer, dimensions, activation);
+        return npy_row(activation ? *activation
+                                  : std::vector(dimensions.elements(), std::numeric_limits<float>::quiet_NaN()));
+      });
 }
 
 }  // namespace

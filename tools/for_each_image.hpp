@@ -16,18 +16,12 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
-#include <exception>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
 
 namespace mobilenet::tools {
-
-/// What became of one image.
-struct image_output {
-  std::string out;    ///< for standard output
-  std::string error;  ///< for standard error; empty where nothing went wrong
-};
 
 /// A pool for a queue's images: each takes one thread, unless there are fewer images than threads.
 ///
@@ -41,55 +35,79 @@ result<classifier_pool<B>> pool_for(const image_queue& queue, const packed_model
                                    {.open = {}, .classifiers = classifiers, .run = {.threads = threads / classifiers}});
 }
 
-/// Calls answer(classifier, image), which gives an image_output, for every image, on the pool's threads; writes the
-/// outputs in the order of the images, each as soon as those before it are there.
+/// Calls compute(classifier, image), which gives a result<...>, for every image, on the pool's threads. What
+/// format(image, result) makes of it goes to standard output, and an error to standard error too: in the order of the
+/// images, each as soon as those before it are there.
 /// returns   whether nothing went wrong with any image
 /// errors    those of image_queue::next(); io_error: standard output cannot be written
-template <backend B, class Answer>
-result<bool> for_each_image(image_queue& queue, classifier_pool<B>& pool, Answer answer) {
+template <backend B, class Compute, class Format>
+result<bool> for_each_image(image_queue& queue, classifier_pool<B>& pool, Compute compute, Format format) {
   constexpr std::size_t images_a_thread = 64;  // before all threads wait for the slowest
+  int write_error = 0;                         // errno of a write to standard output that failed
   const bool shares_terminal = ::isatty(STDOUT_FILENO) == 1;
   const std::thread::id writer = std::this_thread::get_id();
   progress_bar progress(queue.total());
   bool all = true;
+  struct text {
+    std::string out;
+    std::string error;  // empty where nothing went wrong
+  };
   for (std::size_t before = 0;;) {
+    if (std::fflush(stdout) != 0) write_error = errno;
+    if (write_error != 0)
+      return error{errc::io_error, std::string("standard output: cannot write: ") + std::strerror(write_error)};
     const auto images = queue.next(images_a_thread * pool.classifiers());
     if (!images) return images.error();
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-      return error{errc::io_error, std::string("standard output: cannot write: ") + std::strerror(errno)};
     if (images->empty()) return all;
 
-    std::vector<image_output> outputs(images->size());
+    std::vector<text> outputs(images->size());
     std::vector<std::atomic<bool>> finished(images->size());
     std::atomic<std::size_t> count = 0;
     std::size_t written = 0;
     const auto write_finished = [&] {
       const std::size_t first = written;
       for (; written < outputs.size() && finished[written].load(std::memory_order_acquire); ++written) {
-        image_output& output = outputs[written];
+        text& output = outputs[written];
         if (!output.error.empty()) {
           all = false;
           progress.clear();
-          std::fprintf(stderr, "mobilenet: %s: %s\n", printable((*images)[written].path).c_str(),
+          const std::string& path = (*images)[written].path;
+          std::fprintf(stderr, "mobilenet: %s: %s\n", path.empty() ? "\"\"" : printable(path).c_str(),
                        printable(output.error).c_str());
         }
         if (shares_terminal) progress.clear();
-        std::fwrite(output.out.data(), 1, output.out.size(), stdout);
+        if (std::fwrite(output.out.data(), 1, output.out.size(), stdout) != output.out.size()) write_error = errno;
         output = {};
       }
-      if (written != first) std::fflush(stdout);  // whoever waits for an answer need not wait for a full buffer
+      // Whoever waits for an answer need not wait for a full buffer.
+      if (written != first && std::fflush(stdout) != 0) write_error = errno;
+    };
+    const auto computed = [&](classifier<B>& one, const queued_image& image) -> decltype(compute(one, image)) {
+      try {
+        return compute(one, image);
+      } catch (const std::bad_alloc&) {
+        return error{errc::out_of_memory, "no memory for this image"};
+      }
+    };
+    const auto unless_no_memory = [](auto action) {  // a pool lets no exception through
+      try {
+        action();
+      } catch (const std::bad_alloc&) {
+      }
     };
     pool.for_each(images->size(), [&](std::size_t i, classifier<B>& one) {
       const queued_image& image = (*images)[i];
-      if (std::this_thread::get_id() == writer) progress.show(before + count, image.path);
-      try {
-        outputs[i] = answer(one, image);
-      } catch (const std::exception& e) {  // no memory
-        outputs[i] = {{}, e.what()};
-      }
+      const bool writes = std::this_thread::get_id() == writer;
+      if (writes) unless_no_memory([&] { progress.show(before + count, image.path); });
+      outputs[i].error = "no memory";
+      unless_no_memory([&] {
+        const auto given = computed(one, image);
+        outputs[i].out = format(image, given);
+        outputs[i].error = given ? std::string() : given.error().message;
+      });
       finished[i].store(true, std::memory_order_release);
       ++count;
-      if (std::this_thread::get_id() == writer) write_finished();
+      if (writes) unless_no_memory(write_finished);
     });
     write_finished();
     before += images->size();

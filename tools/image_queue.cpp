@@ -44,14 +44,13 @@ result<image_queue> image_queue::open(const image_options& options) {
   if (queue.list_.number() < 0)
     return queue.list_error(std::string("cannot open: ") + std::strerror(errno), errc::io_error);
   queue.list_ended_ = false;
-  if (is_file(queue.list_.number()))
-    if (auto r = queue.wait_for_all(); !r) return std::move(r).error();
+  if (is_file(queue.list_.number())) queue.read_until_end();
   return queue;
 }
 
 result<std::vector<queued_image>> image_queue::next(std::size_t most) {
-  while (!list_ended_ && (waiting_.empty() || (waiting_.size() < most && readable(list_.number()))))
-    if (auto r = read_some(); !r) return std::move(r).error();
+  while (!list_ended_ && (waiting_.empty() || (waiting_.size() < most && readable(list_.number())))) read_some();
+  if (waiting_.empty() && list_failed_) return *list_failed_;
   std::vector<queued_image> images;
   for (; images.size() < most && !waiting_.empty(); waiting_.pop_front()) {
     images.push_back({std::move(waiting_.front()), std::nullopt});
@@ -62,15 +61,26 @@ result<std::vector<queued_image>> image_queue::next(std::size_t most) {
 }
 
 result<void> image_queue::wait_for_all() {
-  while (!list_ended_)
-    if (auto r = read_some(); !r) return r;
+  read_until_end();
+  if (list_failed_) return *list_failed_;
   return {};
 }
 
-result<void> image_queue::read_some() {
+void image_queue::read_until_end() {
+  while (!list_ended_) read_some();
+}
+
+void image_queue::read_some() {
+  if (auto r = read_lines(); !r) {
+    list_failed_ = std::move(r).error();
+    list_ended_ = true;
+  }
+}
+
+result<void> image_queue::read_lines() {
   char buffer[65536];
   const ssize_t count = ::read(list_.number(), buffer, sizeof buffer);
-  if (count < 0 && errno == EINTR) return {};
+  if (count < 0 && (errno == EINTR || (errno == EAGAIN && list_.wait_until_readable()))) return {};
   if (count < 0) return list_error(std::string("cannot read: ") + std::strerror(errno), errc::io_error);
   list_ended_ = count == 0;
   unfinished_.append(buffer, static_cast<std::size_t>(count));
@@ -83,7 +93,14 @@ result<void> image_queue::add_whole_lines() {
   for (std::size_t end; (end = unfinished_.find(separator_, begin)) != std::string::npos; begin = end + 1) {
     ++lines_;
     std::string path = unfinished_.substr(begin, end - begin);
-    if (separator_ == '\n' && path.ends_with('\r')) path.pop_back();  // a list written on Windows
+    if (separator_ == '\n') {
+      if (path.ends_with('\r')) path.pop_back();  // a list written on Windows
+      if (lines_ == 1 && path.starts_with("\xef\xbb\xbf")) path.erase(0, 3);
+      if (path.find('\0') != path.npos)
+        return list_error("line " + std::to_string(lines_) +
+                              " has a NUL byte, expected a path (--null reads what find -print0 writes)",
+                          errc::invalid_argument);
+    }
     if (path == "-")
       return list_error("line " + std::to_string(lines_) + " is \"-\", expected a path", errc::invalid_argument);
     if (!path.empty()) waiting_.push_back(std::move(path));

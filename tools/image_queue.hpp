@@ -33,11 +33,12 @@ struct queued_image {
 /// for the answer gets it.
 class image_queue {
  public:
-  /// errors   io_error: the list cannot be read; invalid_argument: standard input is both list and image
+  /// errors   io_error: the list cannot be opened; invalid_argument: standard input is both list and image
   static result<image_queue> open(const image_options& options);
 
   /// The next images, at most so many. Waits until there is one, and for no other. None: there are no more.
-  /// errors   io_error: the list cannot be read on; invalid_argument: a line of it is no path
+  /// errors   io_error: the list cannot be read on; invalid_argument: a line of it is no path. The images before that
+  ///          come first
   result<std::vector<queued_image>> next(std::size_t most);
 
   /// Waits for the end of the list, so that total() is known.
@@ -51,7 +52,9 @@ class image_queue {
 
  private:
   error list_error(const std::string& what, errc code) const { return {code, list_name_ + ": " + what}; }
-  result<void> read_some();
+  void read_until_end();
+  void read_some();
+  result<void> read_lines();
   result<void> add_whole_lines();
 
   std::deque<std::string> waiting_;
@@ -59,6 +62,7 @@ class image_queue {
 
   input_descriptor list_;
   bool list_ended_ = true;
+  std::optional<error> list_failed_;  // then it has ended too
   std::string list_name_;
   char separator_ = '\n';
   std::size_t lines_ = 0;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -26,6 +28,11 @@ class input_descriptor {
     if (owned_ && number_ >= 0) ::close(number_);
   }
   int number() const noexcept { return number_; }
+  /// Where reading said EAGAIN: standard input may have been made so by whoever else has it.
+  bool wait_until_readable() const noexcept {
+    pollfd waiting{number_, POLLIN, 0};
+    return ::poll(&waiting, 1, -1) >= 0 || errno == EINTR;
+  }
 
  private:
   int number_ = -1;

@@ -11,11 +11,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -144,6 +146,8 @@ void add_images(CLI::App* command, image_options& options) {
       "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
   command->callback([&options] {
     if (options.images.empty() && options.list.empty()) throw CLI::RequiredError("IMAGE or --from");
+    if (options.list == "-" && std::find(options.images.begin(), options.images.end(), "-") != options.images.end())
+      throw CLI::ValidationError("--from", "standard input cannot be both an image and the list of images");
   });
 }
 
@@ -213,7 +217,10 @@ void add_embed(CLI::App& app, embed_options& options) {
       ->type_name("NAME");
   add_backend_and_threads(command, options.backend, options.threads);
   auto* json = command->add_flag("--json", options.json, "One JSON object a line for each image (default)");
-  command->add_flag("--npy", options.npy, "One NumPy array for all images: float32, [image, ...]")->excludes(json);
+  command
+      ->add_flag("--npy", options.npy,
+                 "One NumPy array for all images: float32, [image, ...]; NaN for one that cannot be read")
+      ->excludes(json);
 }
 
 exit_code run_embed(const embed_options& options) {
@@ -263,12 +270,13 @@ exit_code run(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return exit_usage;
   }
-  const auto named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
-  if (argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+  const std::string_view first = argv[1];
+  const auto named = [&](const CLI::App* command) { return command->get_name() == first; };
+  if (first != "-h" && first != "--help" && first != "--version" && app.get_subcommands(named).empty()) {
     std::fprintf(stderr,
                  "mobilenet: found the command \"%s\", expected convert, classify, embed or inspect\n"
                  "Try: mobilenet --help\n",
-                 printable(argv[1]).c_str());
+                 printable(first).c_str());
     return exit_usage;
   }
   try {
@@ -290,7 +298,10 @@ exit_code run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    const exit_code status = run(argc, argv);
+    if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+    if (status == exit_ok) std::fputs("mobilenet: standard output: cannot write\n", stderr);
+    return exit_failed;
   } catch (const std::bad_alloc&) {
     std::fputs("mobilenet: out of memory\n", stderr);
   } catch (const std::exception& e) {
