@@ -85,8 +85,6 @@ outcome<void> handler::load() {
   stopwatch watch;
   mobilenet::classifier_options options;
   options.run.threads = settings_.threads;
-  options.open.pages =
-      mobilenet::page_in::populate;  // all will be read at once anyway: fewer page faults, and in order
   using classifier = mobilenet::classifier<handler_backend>;
   const auto embedded = embedded_model();
   auto opened = settings_.model.empty() && !embedded.empty() ? classifier::from_bytes(embedded, options)
