@@ -44,6 +44,12 @@ void append_name(std::string& names, std::uint32_t& count, const std::string& na
   ++count;
 }
 
+// At least so many values: those that are there, again and again.
+void repeat_to(std::vector<double>& values, std::size_t count) {
+  for (const std::size_t period = values.size(); values.size() < count;)
+    values.push_back(values[values.size() - period]);
+}
+
 layers::clamp* bounds_of(layers::description& params) {
   return std::visit(
       [](auto& p) -> layers::clamp* {
@@ -111,8 +117,8 @@ result<void> chain_builder::take_in_waiting(open_layer& made) const {
   const bool depthwise = std::holds_alternative<layers::depthwise_conv2d>(made.source.params);
   const std::size_t channels = made.bias.size();
   for (std::size_t i = 0; i < made.kernel.size(); ++i) {
-    // Rows of a kernel are [k_h][k_w][c_in]; those of a depthwise one [k_h][k_w]. What was flattened has a scale for
-    // each row.
+    // Rows of a kernel are [k_h][k_w][c_in]; those of a depthwise one [k_h][k_w]. What was flattened may have a scale
+    // for each row.
     const std::size_t in = depthwise ? i % channels : i / channels % waiting_->scale.size();
     made.bias[i % channels] += made.kernel[i] * waiting_->offset[in];
     made.kernel[i] *= waiting_->scale[in];
@@ -206,27 +212,33 @@ result<void> chain_builder::dense(const source_layer& layer, std::uint32_t out, 
 
 result<void> chain_builder::scale_and_offset(const source_layer& layer, std::span<const double> scale,
                                              std::span<const double> offset) {
-  open_layer* const last = linear();
-  if (last == nullptr && ((made_.empty() && !flattened_) || padding_))
+  if (linear() == nullptr && ((made_.empty() && !flattened_) || padding_))
     return does_not_fit(layer, "there is no convolution right before it to take it in");
-  const auto channels = static_cast<std::size_t>(last_dimension());
+  const auto channels = last_dimension();
   if (scale.size() != channels || offset.size() != channels)
     return layer_error(layer,
                        "it has " + std::to_string(scale.size()) + " channels, expected " + std::to_string(channels),
                        errc::shape_mismatch);
-  if (last == nullptr) {
-    if (!waiting_) waiting_ = {layer, std::vector<double>(channels, 1.0), std::vector<double>(channels, 0.0)};
-    for (std::size_t c = 0; c < channels; ++c) {
-      waiting_->scale[c] *= scale[c];
-      waiting_->offset[c] = waiting_->offset[c] * scale[c] + offset[c];
-    }
-    add_name(layer, true);
-    return {};
-  }
-  for (std::size_t i = 0; i < last->kernel.size(); ++i) last->kernel[i] *= scale[i % channels];
-  for (std::size_t c = 0; c < channels; ++c) last->bias[c] = last->bias[c] * scale[c] + offset[c];
-  add_name(layer, true);
+  fold(layer, scale, offset);
   return {};
+}
+
+// One scale and offset for each channel, or after a flatten() for each value.
+void chain_builder::fold(const source_layer& layer, std::span<const double> scale, std::span<const double> offset) {
+  const std::size_t count = scale.size();
+  if (open_layer* const last = linear()) {
+    for (std::size_t i = 0; i < last->kernel.size(); ++i) last->kernel[i] *= scale[i % count];
+    for (std::size_t c = 0; c < count; ++c) last->bias[c] = last->bias[c] * scale[c] + offset[c];
+  } else {
+    if (!waiting_) waiting_ = {layer, {1.0}, {0.0}};
+    repeat_to(waiting_->scale, count);
+    repeat_to(waiting_->offset, count);
+    for (std::size_t i = 0; i < waiting_->scale.size(); ++i) {
+      waiting_->scale[i] *= scale[i % count];
+      waiting_->offset[i] = waiting_->offset[i] * scale[i % count] + offset[i % count];
+    }
+  }
+  add_name(layer, true);
 }
 
 result<void> chain_builder::offset(const source_layer& layer, std::span<const float> offsets) {
@@ -242,8 +254,10 @@ result<void> chain_builder::scale_and_offset(const source_layer& layer, double s
     add_name(layer, true);
     return {};
   }
-  const auto channels = static_cast<std::size_t>(last_dimension());
-  return scale_and_offset(layer, std::vector<double>(channels, scale), std::vector<double>(channels, offset));
+  if (linear() == nullptr && ((made_.empty() && !flattened_) || padding_))
+    return does_not_fit(layer, "there is no convolution right before it to take it in");
+  fold(layer, std::vector<double>(current_.channels, scale), std::vector<double>(current_.channels, offset));
+  return {};
 }
 
 result<void> chain_builder::clamp(const source_layer& layer, const layers::clamp& bounds) {
@@ -285,14 +299,6 @@ result<void> chain_builder::sigmoid(const source_layer& layer) {
 
 result<void> chain_builder::flatten(const source_layer& layer) {
   if (padding_) return does_not_fit(padding_->first, "no convolution follows it");
-  if (waiting_ && !flattened_) {  // from one for each channel to one for each value
-    const std::size_t channels = current_.channels;
-    const std::size_t all = current_.elements();
-    for (auto* values : {&waiting_->scale, &waiting_->offset}) {
-      values->resize(all);
-      for (std::size_t i = channels; i < all; ++i) (*values)[i] = (*values)[i - channels];
-    }
-  }
   flattened_ = flattened_ || !is_vector();
   pooled_ = pooled_ || is_vector();
   add_name(layer, false);

@@ -109,6 +109,8 @@ class chain_builder {
                      std::size_t channels);
   /// A softmax or sigmoid layer.
   result<void> probabilities(const source_layer& layer, const char* what, layers::description params);
+  /// Into the layer before, or into what waits for the one that follows.
+  void fold(const source_layer& layer, std::span<const double> scale, std::span<const double> offset);
   /// Multiplies the input's scale and offset, which wait for a kernel, into the kernel of a layer.
   result<void> take_in_waiting(open_layer& made) const;
   result<layers::padding> total_padding(const source_layer& layer, const window& w) const;

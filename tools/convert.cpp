@@ -117,6 +117,8 @@ result<model_source> read_model(const convert_options& options, conversion_repor
   if (labels.empty() && source.output == output_kind::classes &&
       std::filesystem::is_regular_file(model->folder() + "labels.txt", ignored))
     labels = model->folder() + "labels.txt";
+  if (std::filesystem::equivalent(options.output, labels, ignored))
+    return in_file(options.output, "is the list of class names, expected another name");
   if (!labels.empty()) {
     if (source.output != output_kind::classes)
       return in_file(labels, "class names for a model that ends in features and has no classes");
