@@ -520,6 +520,12 @@ TEST_CASE("a model is not written over its own source") {
   make_synthetic_model(small()).write_to(folder.path());
   tools::convert_options options;
   options.input = folder.path();
+  options.labels = options.output = folder / "names";
+  support::write_file(options.labels, std::string_view("a\n"));
+  CHECK(tools::convert(options).error().message ==
+        options.output + ": is the list of class names, expected another name");
+  std::filesystem::remove(options.labels);
+  options.labels.clear();
   for (const auto& entry : std::filesystem::directory_iterator(folder.path())) {
     const auto before = support::read_file(entry.path().string());
     options.output = folder / "." + "/" + entry.path().filename().string();
@@ -648,6 +654,9 @@ TEST_CASE("each way a topology can be wrong has its message") {
       {{{R"([["conv1",0,0,{}]])", R"([["conv1",0,0,{}],["input_1",0,0,{}]])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): it has 2 inputs, expected 1"},
       {{{R"({"class_name":"Activation","config":{"name":"conv_pw_2_relu")", R"({"class_name":"Add","config":{"name":"conv_pw_2_relu")"},
         {R"([["conv_pw_2_bn",0,0,{}]])", R"([["conv_pw_2_bn",0,0,{}],["conv_pw_1_relu",0,0,{}]])"}}, "model.json: layer 'conv_pw_2_relu' (Add): not part of MobileNet v1"},
+      // The first that does not fit is named, of whatever kind: here an activation before an Add, as in MobileNet v3.
+      {{{R"("activation":"relu6")", R"("activation":"hard_silu")"}, {R"({"class_name":"Activation","config":{"name":"conv_pw_2_relu")", R"({"class_name":"Add","config":{"name":"conv_pw_2_relu")"},
+        {R"([["conv_pw_2_bn",0,0,{}]])", R"([["conv_pw_2_bn",0,0,{}],["conv_pw_1_relu",0,0,{}]])"}}, layers + "[3].config.activation: found \"hard_silu\", expected linear, relu, relu6, softmax or sigmoid"},
       {{{R"([["conv_dw_2_relu",0,0,{}]])", R"([["conv_pw_1_relu",0,0,{}]])"}}, "model.json: layer 'conv_pw_2' (Conv2D): not part of MobileNet v1: it branches off after 'conv_pw_1_relu', where 'conv_dw_2' follows already"},
       {{{R"("name":"conv1_bn",)", R"("name":"conv1",)"}, {R"("name":"conv1_bn",)", R"("name":"conv1",)"}}, "model.json: layer 'conv1' (BatchNormalization): there are two of this name"},
       {{{R"("name":"conv1_bn",)", R"("name":"conv1_xy",)"}}, layers + "[2].name: found \"conv1_bn\", expected \"conv1_xy\", the name in its config"},

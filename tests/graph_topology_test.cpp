@@ -212,6 +212,7 @@ TEST_CASE("each way a graph can be wrong has its message") {
       {{{R"("input":["images",)", R"("input":["conv_pw_1/Relu6",)"}}, "node 'conv_pw_1/Relu6' (_FusedConv2D): it needs its own output as input: a cycle"},
       {{{R"("op":"Placeholder")", R"("op":"Relu")"}}, "node 'images' (Relu): the graph begins with it, expected a Placeholder"},
       {{{R"("op":"Softmax","input":["logits"])", R"("op":"AddV2","input":["logits","logits/BiasAdd"])"}}, "node 'Softmax' (AddV2): it has 2 inputs, expected 1"},
+      {{{R"("op":"Softmax","input":["logits"])", R"("op":"AddV2","input":["logits","logits/BiasAdd"])"}, {R"("dilations":{"list":{"i":["1","1","1","1"]}})", R"("dilations":{"list":{"i":["1","2","2","1"]}})"}}, attributes + "dilations.list.i: found [\"1\", \"2\", \"2\", \"1\"], expected 1, 1, 1, 1"},
       {{{R"("op":"Softmax","input":["logits"])", R"("op":"Softmax","input":["Softmax"])"}}, "the graph has 2 outputs ('logits', 'Softmax'...), expected one"},
       {{{R"("op":"Softmax","input":["logits"])", R"("op":"Softmax","input":["images"])"}}, "the graph has 2 outputs ('logits', 'Softmax'...), expected one"},
       // the input

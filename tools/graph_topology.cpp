@@ -556,8 +556,12 @@ result<std::string> output_of(const tfjs_model& model, const graph& source) {
                                       "', '" + excerpt(ends[1]) + "'...), expected one"};
 }
 
-// The nodes that the output needs, in the order of computation.
-result<std::vector<const graph_node*>> chain_of(const tfjs_model& model, const graph& source) {
+// The nodes that the output needs, in the order of computation, as far as they are a chain, and why no further.
+struct graph_chain {
+  std::vector<const graph_node*> nodes;
+  std::optional<error> misfit;
+};
+result<graph_chain> chain_of(const tfjs_model& model, const graph& source) {
   const auto output = output_of(model, source);
   if (!output) return output.error();
   std::vector<chain_node> needed;
@@ -574,10 +578,10 @@ result<std::vector<const graph_node*>> chain_of(const tfjs_model& model, const g
       if (seen.insert(input).second) waiting.push_back(input);
   }
   std::reverse(needed.begin(), needed.end());
-  const auto order = single_chain(needed);
-  if (!order) return order.error();
-  std::vector<const graph_node*> chain;
-  for (const std::size_t i : *order) chain.push_back(source.find(needed[i].id.name));
+  auto order = single_chain(needed);
+  if (!order) return std::move(order).error();
+  graph_chain chain{{}, std::move(order->misfit)};
+  for (const std::size_t i : order->nodes) chain.nodes.push_back(source.find(needed[i].id.name));
   return chain;
 }
 
@@ -610,12 +614,14 @@ result<network_topology> read(const tfjs_model& model) {
   if (!source) return source.error();
   const auto chain = chain_of(model, *source);
   if (!chain) return chain.error();
-  const auto input = input_shape(model, *chain->front());
+  if (chain->nodes.empty()) return *chain->misfit;
+  const auto input = input_shape(model, *chain->nodes.front());
   if (!input) return input.error();
 
   reader r{*source, chain_builder(*input)};
-  for (const graph_node* node : *chain)
+  for (const graph_node* node : chain->nodes)
     if (auto done = find_operation(node->op())->read(r, *node); !done) return std::move(done).error();
+  if (chain->misfit) return *chain->misfit;
   auto made = finish_topology(r.builder);
   if (!made) return made;
   made->source_layers = source->nodes().size();

@@ -111,34 +111,38 @@ result<std::vector<node>> read_nodes(const json_value& entries) {
   return nodes;
 }
 
-result<std::vector<node>> functional_chain(std::vector<node> nodes, const json_value& config,
-                                           bool (*is_known)(const std::string&)) {
+/// What keras_chain is made from, models among the layers.
+struct node_chain {
+  std::vector<node> nodes;
+  std::optional<error> misfit;
+};
+
+result<node_chain> functional_chain(std::vector<node> nodes, const json_value& config,
+                                    bool (*is_known)(const std::string&)) {
   std::vector<chain_node> links;
   for (const node& n : nodes)
     links.push_back({n.layer.id, n.inputs, is_model(n.layer.id.kind) || is_known(n.layer.id.kind)});
-  const auto order = single_chain(links);
-  if (!order) return order.error();
+  auto order = single_chain(links);
+  if (!order) return std::move(order).error();
+  node_chain chain{{}, std::move(order->misfit)};
+  for (const std::size_t i : order->nodes) chain.nodes.push_back(std::move(nodes[i]));
 
   // What comes after the output is not asked for.
-  std::size_t length = order->size();
-  if (const json_value outputs = config["output_layers"]) {
+  if (const json_value outputs = config["output_layers"]; outputs && !chain.misfit) {
     const auto names = tensor_layers(outputs);
     if (!names) return names.error();
     if (names->size() != 1) return outputs.wrong("one output");
-    length = 0;
-    while (length < order->size() && nodes[(*order)[length]].layer.id.name != names->front()) ++length;
-    if (length == order->size())
+    const auto last = std::find_if(chain.nodes.begin(), chain.nodes.end(),
+                                   [&](const node& n) { return n.layer.id.name == names->front(); });
+    if (last == chain.nodes.end())
       return error{errc::invalid_argument,
                    outputs.path() + ": '" + excerpt(names->front()) + "' is no layer of the model"};
-    ++length;
+    chain.nodes.erase(last + 1, chain.nodes.end());
   }
-  std::vector<node> chain;
-  for (std::size_t i = 0; i < length; ++i) chain.push_back(std::move(nodes[(*order)[i]]));
   return chain;
 }
 
-result<std::vector<keras_layer>> in_order(const json_value& model, bool (*is_known)(const std::string&),
-                                          unsigned depth) {
+result<keras_chain> in_order(const json_value& model, bool (*is_known)(const std::string&), unsigned depth) {
   if (depth > deepest_nesting)
     return error{errc::unsupported,
                  model.path() + ": models nested more than " + std::to_string(deepest_nesting) + " deep"};
@@ -148,26 +152,35 @@ result<std::vector<keras_layer>> in_order(const json_value& model, bool (*is_kno
   const json_value entries = config.is_array() ? config : config["layers"];  // Keras 1: Sequential is an array
   auto nodes = read_nodes(entries);
   if (!nodes) return std::move(nodes).error();
-  if (*kind != "Sequential") nodes = functional_chain(*std::move(nodes), config, is_known);
-  if (!nodes) return std::move(nodes).error();
+  auto chain = *kind == "Sequential" ? node_chain{*std::move(nodes), std::nullopt}
+                                     : functional_chain(*std::move(nodes), config, is_known);
+  if (!chain) return std::move(chain).error();
 
-  std::vector<keras_layer> layers;
-  for (node& n : *nodes) {
-    if (!n.model) {
-      if (!is_known(n.layer.id.kind)) return layer_error(n.layer.id, "not part of MobileNet v1");
-      layers.push_back(std::move(n.layer));
+  keras_chain made;
+  for (node& n : chain->nodes) {
+    if (!n.model && is_known(n.layer.id.kind)) {
+      made.layers.push_back(std::move(n.layer));
       continue;
+    }
+    if (!n.model) {
+      made.misfit = layer_error(n.layer.id, "not part of MobileNet v1");
+      return made;
     }
     auto nested = in_order(n.model, is_known, depth + 1);
     if (!nested) return std::move(nested).error();
-    std::move(nested->begin(), nested->end(), std::back_inserter(layers));
+    std::move(nested->layers.begin(), nested->layers.end(), std::back_inserter(made.layers));
+    if (nested->misfit) {
+      made.misfit = std::move(nested->misfit);
+      return made;
+    }
   }
-  return layers;
+  made.misfit = std::move(chain->misfit);
+  return made;
 }
 
 }  // namespace
 
-result<std::vector<keras_layer>> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&)) {
+result<keras_chain> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&)) {
   const auto kind = model["class_name"].string();
   if (!kind) return kind.error();
   if (!is_model(*kind)) return model["class_name"].wrong("Model, Functional or Sequential");

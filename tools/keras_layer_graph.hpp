@@ -6,6 +6,7 @@
 
 #include <mobilenet/error.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,12 +18,17 @@ struct keras_layer {
   json_value config;
 };
 
+/// As far as a model is a chain of known layers, and why no further: see chain_order.
+struct keras_chain {
+  std::vector<keras_layer> layers;
+  std::optional<error> misfit;
+};
+
 /// The layers of a model (an object with class_name and config) in the order of computation, nested models
-/// replaced by their own layers. The model must be one chain from one input to one output.
+/// replaced by their own layers. The model should be one chain from one input to one output.
 ///
-/// is_known   whether a class of layers can be part of the chain: what is not is reported before the branch
-///            that it makes (a residual Add rather than the layer where the paths part)
+/// is_known   whether a class of layers can be part of the chain
 /// errors     invalid_argument, unsupported
-result<std::vector<keras_layer>> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&));
+result<keras_chain> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&));
 
 }  // namespace mobilenet::tools

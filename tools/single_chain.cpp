@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -63,29 +64,40 @@ result<std::vector<std::size_t>> order_of(const std::vector<chain_node>& nodes, 
   return layer_error(nodes[at].id, "it needs its own output as input: a cycle", errc::invalid_argument);
 }
 
-}  // namespace
-
-result<std::vector<std::size_t>> single_chain(const std::vector<chain_node>& nodes) {
-  const auto linked = link(nodes);
-  if (!linked) return linked.error();
-  const auto order = order_of(nodes, *linked);
-  if (!order) return order;
-
-  for (const std::size_t i : *order)
+std::optional<error> misfit(const std::vector<chain_node>& nodes, const links& l,
+                            const std::vector<std::size_t>& order) {
+  for (const std::size_t i : order)
     if (!nodes[i].known) return layer_error(nodes[i].id, "not part of MobileNet v1");
-  for (const std::size_t i : *order) {
-    const std::size_t inputs = linked->inputs[i].size();
-    const std::size_t expected = i == order->front() ? 0 : 1;
+  for (const std::size_t i : order) {
+    const std::size_t inputs = l.inputs[i].size();
+    const std::size_t expected = i == order.front() ? 0 : 1;
     if (inputs != expected)
       return layer_error(nodes[i].id, "it has " + std::to_string(inputs) + (inputs == 1 ? " input" : " inputs") +
                                           ", expected " + std::to_string(expected));
   }
-  for (const std::size_t i : *order)
-    if (const auto& followers = linked->followers[i]; followers.size() > 1)
+  for (const std::size_t i : order)
+    if (const auto& followers = l.followers[i]; followers.size() > 1)
       return layer_error(nodes[followers[1]].id, "not part of MobileNet v1: it branches off after '" +
                                                      excerpt(nodes[i].id.name) + "', where '" +
                                                      excerpt(nodes[followers[0]].id.name) + "' follows already");
-  return order;
+  return std::nullopt;
+}
+
+}  // namespace
+
+result<chain_order> single_chain(const std::vector<chain_node>& nodes) {
+  const auto linked = link(nodes);
+  if (!linked) return linked.error();
+  auto order = order_of(nodes, *linked);
+  if (!order) return std::move(order).error();
+  chain_order made{{}, misfit(nodes, *linked, *order)};
+  for (const std::size_t i : *order) {
+    const auto& inputs = linked->inputs[i];
+    const bool follows = made.nodes.empty() ? inputs.empty() : inputs.size() == 1 && inputs[0] == made.nodes.back();
+    if (!nodes[i].known || !follows) break;
+    made.nodes.push_back(i);
+  }
+  return made;
 }
 
 }  // namespace mobilenet::tools
