@@ -197,6 +197,11 @@ TEST_CASE("PNG: every colour type becomes RGB, alpha is dropped, 16 bits keep th
   check_pixels(make_png(1, 1, support::png_rgba, 8, {0, 10, 20, 30, 0}), 1, 1, {10, 20, 30});
   check_pixels(make_png(1, 1, support::png_rgb, 16, {0, 10, 255, 20, 0, 30, 128}), 1, 1, {10, 20, 30});
   check_pixels(make_png(1, 1, support::png_grey, 16, {0, 77, 200}), 1, 1, {77, 77, 77});
+  check_pixels(make_png(1, 1, support::png_grey_alpha, 16, {0, 77, 200, 0, 0}), 1, 1, {77, 77, 77});
+  check_pixels(make_png(1, 1, support::png_rgba, 16, {0, 10, 255, 20, 0, 30, 128, 0, 0}), 1, 1, {10, 20, 30});
+  check_pixels(make_png(2, 1, support::png_grey, 4, {0, 0x3c}), 2, 1, {51, 51, 51, 204, 204, 204});
+  check_pixels(make_png(4, 1, support::png_grey, 2, {0, 0b00011011}), 4, 1,
+               {0, 0, 0, 85, 85, 85, 170, 170, 170, 255, 255, 255});
   check_pixels(make_png(8, 1, support::png_grey, 1, {0, 0b10000001}), 8, 1,
                {255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255});
   check_pixels(make_png(2, 1, support::png_palette, 8, {0, 1, 0}, {1, 2, 3, 4, 5, 6}), 2, 1, {4, 5, 6, 1, 2, 3});
@@ -520,8 +525,15 @@ TEST_CASE("a JPEG whose Huffman table has more codes than bytes exist is refused
 TEST_CASE("a JPEG that lacks its Huffman tables, as frames of MJPEG do, is refused, not decoded to grey") {
   byte_vector jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
   const std::uint8_t tables[] = {0xff, 0xc4};
-  for (auto at = jpeg.begin(); (at = std::search(at, jpeg.end(), std::begin(tables), std::end(tables))) != jpeg.end();)
-    at[1] = 0xfe;  // a comment
+  constexpr std::uint8_t comment = 0xfe;
+  for (auto at = jpeg.begin();
+       (at = std::search(at, jpeg.end(), std::begin(tables), std::end(tables))) != jpeg.end();) {
+    byte_vector lacks_one = jpeg;
+    lacks_one[static_cast<std::size_t>(at - jpeg.begin()) + 1] = comment;
+    check_refused(lacks_one, errc::unsupported,
+                  "image: unsupported format: JPEG without Huffman tables of its own, as in MJPEG");
+    at[1] = comment;
+  }
   check_refused(jpeg, errc::unsupported,
                 "image: unsupported format: JPEG without Huffman tables of its own, as in MJPEG");
 }

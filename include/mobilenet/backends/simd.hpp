@@ -260,7 +260,8 @@ class simd::fused {
          ++stages, count += 2) {
       const auto& window = std::get<layers::depthwise_conv2d>(chain[count].params);
       const auto& pointwise = std::get<layers::pointwise_conv2d>(chain[count + 1].params);
-      if (std::max(row_elements(window.in), row_elements(pointwise.in)) * sizeof(float) > cached_bytes) break;
+      const std::size_t row = std::max(row_elements(window.in), row_elements(pointwise.in)) * sizeof(float);
+      if (row > (stages == 0 ? 4 : 1) * cached_bytes) break;  // 1 at 1.0 and 2048 pixels, the converter's largest
       weight_bytes += pointwise.packed_kernel_elements() * sizeof(float);
       const std::size_t between = activation_elements(window.in) * sizeof(float);
       if (stages != 0 &&

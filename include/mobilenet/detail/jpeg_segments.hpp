@@ -20,8 +20,7 @@ struct jpeg_segments {
   std::uint32_t width = 0;
   std::uint32_t height = 0;
   std::uint32_t components = 0;
-  bool adobe = false;           ///< has the segment that says how four components are meant
-  bool huffman_tables = false;  ///< has at least one
+  bool adobe = false;  ///< has the segment that says how four components are meant
 
   // What the scans are checked by.
   struct component {
@@ -29,7 +28,9 @@ struct jpeg_segments {
     std::uint32_t table;                 ///< of quantisation
   };
   std::array<component, 4> component_of{};
-  std::uint32_t tables = 0;  ///< of quantisation, that are there: bit i for table i
+  std::uint32_t tables = 0;           ///< of quantisation, that are there: bit i for table i
+  std::uint32_t huffman_tables = 0;   ///< that are there: bit i for DC table i, bit 4 + i for AC table i
+  bool lacks_huffman_tables = false;  ///< a scan uses one that was not there before it
   std::uint32_t scans = 0;
   std::uint32_t scanned_components = 0;  ///< in all scans together
   std::uint64_t scan_bytes = 0;
@@ -107,7 +108,14 @@ inline result<jpeg_segments> read_jpeg_segments(const file_bytes& file) {
     if (next > file.size()) return truncated_image();
     if (marker == start_of_scan) {
       ++found.scans;
-      found.scanned_components += file.at(i + 2);
+      const std::uint32_t components = file.at(i + 2);
+      found.scanned_components += components;
+      const std::uint64_t after = i + 3 + 2 * components;  // first and last coefficient; bits that came before
+      const bool dc = !found.progressive() || (file.at(after) == 0 && file.at(after + 2) >> 4 == 0);
+      const bool ac = !found.progressive() || file.at(after + 1) > 0;
+      for (std::uint64_t c = i + 4; c < after; c += 2)
+        found.lacks_huffman_tables |= (dc && (found.huffman_tables >> (file.at(c) >> 4 & 3) & 1u) == 0) ||
+                                      (ac && (found.huffman_tables >> (4 + (file.at(c) & 3)) & 1u) == 0);
       if (found.frame == 0) return damaged_image("a scan before the frame");
       if (!found.progressive() && found.scanned_components > found.components)
         return damaged_image("a JPEG with more scans than components");
@@ -132,11 +140,12 @@ inline result<jpeg_segments> read_jpeg_segments(const file_bytes& file) {
       found.tables |= 1u << (file.at(table) & 3);
       table += file.at(table) >> 4 == 0 ? 65 : 129;
     }
-    found.huffman_tables |= marker == huffman_tables;
     for (std::uint64_t table = i + 2; marker == huffman_tables && table < next;) {
       std::uint32_t codes = 0;
       for (std::uint64_t length = 1; length <= 16; ++length) codes += file.at(table + length);
       if (codes > 256) return damaged_image("a Huffman table has more than 256 codes");
+      const std::uint32_t number = (file.at(table) >> 4 & 1) * 4 + (file.at(table) & 3);
+      if (codes > 0) found.huffman_tables |= 1u << number;
       table += 17 + codes;
     }
     i = next;
