@@ -75,6 +75,7 @@ void add_all() {
   add<B, typename B::global_average_pool>("global_average_pool", layers::global_average_pool{{7, 7, 1024}});
   add<B, typename B::dense>("dense", layers::dense{{1, 1, 1024}, 1000, {}});
   add<B, typename B::softmax>("softmax", layers::softmax{{1, 1, 1000}});
+  add<B, typename B::sigmoid>("sigmoid", layers::sigmoid{{1, 1, 1000}});
 }
 
 }  // namespace

@@ -530,6 +530,16 @@ TEST_CASE("many images on a terminal get a progress bar, few images and files do
   CHECK(mobilenet_program(arguments).err.empty());
   arguments.resize(5);
   CHECK(mobilenet_program(arguments, {.terminal_as_stderr = true}).err.empty());
+
+  // After a fifth of a second it says how many a second, and where nobody knows how many will come only a count.
+  const auto slow =
+      support::run_program({"/bin/sh", "-c",
+                            "for i in 1 2 3; do echo '" + (here / "a.png") +
+                                "'; sleep 0.2; done | " MOBILENET_PROGRAM " classify '" + here.model() + "' --from -"},
+                           {.terminal_as_stderr = true});
+  CHECK(slow.status == 0);
+  CHECK(contains(slow.err, "/s  "));
+  CHECK_FALSE(contains(slow.err, "[#"));
 }
 
 TEST_CASE("inspect shows what is in a model") {

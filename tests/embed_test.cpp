@@ -4,6 +4,7 @@
 #include "support/synthetic_model.hpp"
 #include "support/tiny_images.hpp"
 
+#include <built_in_backends.hpp>
 #include <convert.hpp>
 #include <json_value.hpp>
 
@@ -50,11 +51,14 @@ struct workplace {
     return support::run_program(arguments, input);
   }
 
-  std::vector<float> expected(std::string_view layer) const {
+  std::vector<float> expected(std::string_view layer, const image& pixels) const {
     const packed_model whole = packed_model::open(model).value();
     auto c = classifier<reference>::share(whole.until(layer).value()).value();
-    const auto output = c.run(decode_image(support::read_file(picture)).value()).value();
+    const auto output = c.run(pixels).value();
     return {output.begin(), output.end()};
+  }
+  std::vector<float> expected(std::string_view layer) const {
+    return expected(layer, decode_image(support::read_file(picture)).value());
   }
 };
 
@@ -96,11 +100,11 @@ TEST_CASE("any layer by its tfjs name, on every back end") {
   const workplace w;
   for (const char* name : {"conv1_relu", "conv_dw_2_relu", "conv_pw_1_relu", "conv_preds", "act_softmax"}) {
     CAPTURE(name);
-    const auto done = w.embed({w.picture, "--layer", name, "--json"});
-    CHECK(done.status == 0);
-    CHECK(close_to(parse(done.out).embedding, w.expected(name)));
-    const auto by_reference = w.embed({w.picture, "--layer", name, "--backend", "reference"});
-    CHECK(close_to(parse(by_reference.out).embedding, w.expected(name)));
+    for (const std::string& backend : tools::backend_names()) {
+      const auto done = w.embed({w.picture, "--layer", name, "--json", "--backend", backend});
+      CHECK(done.status == 0);
+      CHECK(close_to(parse(done.out).embedding, w.expected(name)));
+    }
   }
   CHECK(parse(w.embed({w.picture, "--layer", "conv_pw_1_relu"}).out).shape == std::vector<std::uint32_t>{16, 16, 16});
 }
@@ -138,12 +142,36 @@ TEST_CASE("a NumPy array has a row for each picture, NaN for one that cannot be 
   CHECK(close_to(std::span(values).last(32), expected));
 }
 
+TEST_CASE("the NumPy array of a layer that has positions has a dimension for each of theirs") {
+  const workplace w;
+  const std::string array = w.folder / "features.npy";
+  CHECK(w.embed({w.picture, "--layer", "conv_pw_1_relu", "--npy"}, {.stdout_to = array}).status == 0);
+  const auto bytes = support::read_file(array);
+  REQUIRE(bytes.size() == 128 + 16 * 16 * 16 * 4);
+  const std::string_view header(reinterpret_cast<const char*>(bytes.data()), 128);
+  CHECK(header.substr(10).starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 16, 16, 16), }"));
+  std::vector<float> values(16 * 16 * 16);
+  std::memcpy(values.data(), bytes.data() + 128, values.size() * sizeof(float));
+  CHECK(close_to(values, w.expected("conv_pw_1_relu")));
+}
+
+TEST_CASE("--exif-orientation turns a photo upright first") {
+  const workplace w;
+  const std::string photo = MOBILENET_SOURCE_DIR "/tests/fuzz/corpus/decode_image/jpeg_exif";
+  const auto bytes = support::read_file(photo);
+  const auto upright = w.expected("conv1_relu", decode_image(bytes, {.apply_exif_orientation = true}).value());
+  const auto stored = w.expected("conv1_relu", decode_image(bytes).value());
+  REQUIRE_FALSE(close_to(upright, stored));
+  CHECK(close_to(parse(w.embed({photo, "--layer", "conv1_relu"}).out).embedding, stored));
+  CHECK(close_to(parse(w.embed({photo, "--layer", "conv1_relu", "--exif-orientation"}).out).embedding, upright));
+}
+
 TEST_CASE("a picture that cannot be read has an error on its line") {
   const workplace w;
   support::write_file(w.folder / "text.jpg", std::string_view("this is no picture"));
   CHECK(w.embed({w.folder / "text.jpg"}).err == "mobilenet: " + (w.folder / "text.jpg") +
-                                                   ": unsupported format: it begins with 74 68 69 73 20 69 73 20, "
-                                                   "expected JPEG, PNG or BMP\n");
+                                                    ": unsupported format: it begins with 74 68 69 73 20 69 73 20, "
+                                                    "expected JPEG, PNG or BMP\n");
   const auto done = w.embed({w.folder / "none.png", w.picture});
   CHECK(done.status == 1);
   CHECK(done.out.find(R"("error":)") != std::string::npos);

@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
-#include <new>
+#include <exception>
 #include <string>
 #include <thread>
 #include <vector>
@@ -63,6 +63,7 @@ result<bool> for_each_image(image_queue& queue, classifier_pool<B>& pool, Comput
     std::vector<text> outputs(images->size());
     std::vector<std::atomic<bool>> finished(images->size());
     std::atomic<std::size_t> count = 0;
+    std::atomic<bool> lost = false;  // an image has neither answer nor error
     std::size_t written = 0;
     const auto write_finished = [&] {
       const std::size_t first = written;
@@ -85,31 +86,36 @@ result<bool> for_each_image(image_queue& queue, classifier_pool<B>& pool, Comput
     const auto computed = [&](classifier<B>& one, const queued_image& image) -> decltype(compute(one, image)) {
       try {
         return compute(one, image);
-      } catch (const std::bad_alloc&) {
+      } catch (const std::exception&) {
         return error{errc::out_of_memory, "no memory for this image"};
       }
     };
     const auto unless_no_memory = [](auto action) {  // a pool lets no exception through
       try {
         action();
-      } catch (const std::bad_alloc&) {
+        return true;
+      } catch (const std::exception&) {
+        return false;
       }
     };
     pool.for_each(images->size(), [&](std::size_t i, classifier<B>& one) {
       const queued_image& image = (*images)[i];
       const bool writes = std::this_thread::get_id() == writer;
       if (writes) unless_no_memory([&] { progress.show(before + count, image.path); });
-      outputs[i].error = "no memory";
-      unless_no_memory([&] {
-        const auto given = computed(one, image);
+      const auto answer_with = [&](const auto& given) {
         outputs[i].out = format(image, given);
         outputs[i].error = given ? std::string() : given.error().message;
-      });
+      };
+      if (!unless_no_memory([&] { answer_with(computed(one, image)); }) && !unless_no_memory([&] {
+            answer_with(decltype(computed(one, image))(error{errc::out_of_memory, "no memory for this image"}));
+          }))
+        lost = true;
       finished[i].store(true, std::memory_order_release);
       ++count;
       if (writes) unless_no_memory(write_finished);
     });
     write_finished();
+    if (lost) return error{errc::out_of_memory, "no memory to write what became of an image"};
     before += images->size();
   }
 }
