@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Runs the fuzz targets for some seconds each, all at once, on top of their corpora. Needs clang.
+# `request` takes three times as long: it is nine parsers.
 set -euo pipefail
 
 usage() {
@@ -40,7 +41,8 @@ mkdir -p "$build/found"
 pids=()
 for target in "${targets[@]}"; do
   mkdir -p "$build/corpus/$target"
-  "$(find "$build" -name "fuzz_$target" -type f)" -max_total_time="$seconds" -max_len=8192 -timeout=20 \
+  [ "$target" = request ] && duration=$((3 * seconds)) || duration=$seconds
+  "$(find "$build" -name "fuzz_$target" -type f)" -max_total_time="$duration" -max_len=8192 -timeout=20 \
     -rss_limit_mb=2048 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$build/found/$target-" \
     "$build/corpus/$target" "$corpora/$target" > "$build/$target.log" 2>&1 &
   pids+=($!)
@@ -50,7 +52,7 @@ for i in "${!targets[@]}"; do
   target=${targets[i]}
   if wait "${pids[i]}"; then
     executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$build/$target.log")
-    printf '%-14s %s inputs in %s s, nothing found\n' "$target" "${executed:-?}" "$seconds"
+    printf '%-14s %s inputs, nothing found\n' "$target" "${executed:-?}"
   else
     status=1
     printf '%-14s failed, %s ends with:\n' "$target" "${build##*/}/$target.log"

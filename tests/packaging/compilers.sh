@@ -8,6 +8,6 @@ command -v "$compiler" > /dev/null || { echo "skipped: $compiler is not installe
 
 for mode in "-std=c++20" "-std=c++20 -fno-exceptions -fno-rtti" "-std=c++2b"; do
   # shellcheck disable=SC2086
-  $compiler $mode -Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only "$@" "$folder/units/other.cpp"
+  $compiler $mode -Wall -Wextra -Wconversion -Wshadow -Werror -O0 -c -o /dev/null "$@" "$folder/units/other.cpp"
   echo "ok  $compiler $mode"
 done

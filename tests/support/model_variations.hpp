@@ -116,6 +116,15 @@ inline std::vector<std::pair<std::string, synthetic_model>> model_variations() {
     o.scales_flattened = true;
     o.softmax = false;
   });
+  add_keras("keras_transfer", [](keras& o) {
+    o.written_as = keras::topology::transfer;
+    o.ends_with = keras::head::two_dense;
+    o.shard_folder = "new weights/";
+  });
+  add_keras("keras_transfer_functional", [](keras& o) {
+    o.written_as = keras::topology::transfer_functional;
+    o.ends_with = keras::head::two_dense;
+  });
   return all;
 }
 

@@ -31,7 +31,7 @@ enum class quantisation { none, uint8, uint16, float16 };
 
 /// How a model is written.
 struct synthetic_options {
-  enum class topology { functional, sequential, nested, keras3 };
+  enum class topology { functional, sequential, nested, keras3, transfer, transfer_functional };
   enum class head {
     convolution,
     dense,
@@ -343,6 +343,7 @@ class synthetic_writer {
   void add_head(std::uint32_t channels) {
     const std::string classes = std::to_string(options_.classes);
     const std::string pooling = R"("data_format":"channels_last")";
+    head_begins_ = layers_.size();
     if (options_.ends_with == head::none) return;
     const std::uint32_t size = final_size();
     const std::uint32_t all = channels * size * size;
@@ -437,13 +438,17 @@ class synthetic_writer {
   }
 
   std::string functional(const std::string& class_name, bool keras3) const {
+    return functional(class_name, keras3, layers_.size());
+  }
+  // The first so many layers.
+  std::string functional(const std::string& class_name, bool keras3, std::size_t count) const {
     std::vector<std::string> entries;
     const written_layer input{"InputLayer", "input_1",
                               std::string(keras3 ? "\"batch_shape\":" : "\"batch_input_shape\":") + input_shape() +
                                   R"(,"dtype":"float32","sparse":false)"};
     entries.push_back(entry(input, "", R"(,"name":"input_1","inbound_nodes":[])"));
     std::string before = input.name;
-    for (const written_layer& l : layers_) {
+    for (const written_layer& l : std::span(layers_).first(count)) {
       const std::string inbound =
           keras3 ? R"([{"args":[{"class_name":"__keras_tensor__","config":{"shape":[null],"dtype":"float32",)"
                    R"("keras_history":[")" +
@@ -465,10 +470,30 @@ class synthetic_writer {
       entries.push_back(entry(layers_[i], i == 0 ? "\"batch_input_shape\":" + input_shape() + "," : "", ""));
     return R"({"class_name":"Sequential","config":{"name":"synthetic","layers":[)" + joined(entries, false) + "]}}";
   }
-  // The network inside a Sequential of one, as transfer learning writes it.
+  // The network inside a Sequential of one.
   std::string nested() const {
     return R"({"class_name":"Sequential","config":{"name":"outer","layers":[)" + functional("Functional", false) +
            "]}}";
+  }
+  // A network without its head, as one layer of a new one that has a head, as transfer learning writes it.
+  std::string transfer() const {
+    std::string entries = functional("Functional", false, head_begins_);
+    for (const written_layer& l : std::span(layers_).subspan(head_begins_)) entries += "," + entry(l, "", "");
+    return R"({"class_name":"Sequential","config":{"name":"outer","layers":[)" + entries + "]}}";
+  }
+  std::string transfer_functional() const {
+    std::string base = functional("Functional", false, head_begins_);
+    base.pop_back();
+    std::string entries = R"({"class_name":"InputLayer","config":{"name":"outer_input","batch_input_shape":)" +
+                          input_shape() + R"(,"dtype":"float32"},"name":"outer_input","inbound_nodes":[]},)" + base +
+                          R"(,"name":"synthetic","inbound_nodes":[[["outer_input",0,0,{}]]]})";
+    std::string before = R"("synthetic",1)";  // 0 is its use on the input of its own
+    for (const written_layer& l : std::span(layers_).subspan(head_begins_)) {
+      entries += "," + entry(l, "", ",\"name\":\"" + l.name + R"(","inbound_nodes":[[[)" + before + R"(,0,{}]]])");
+      before = "\"" + l.name + "\",0";
+    }
+    return R"({"class_name":"Functional","config":{"name":"outer","layers":[)" + entries +
+           R"(],"input_layers":[["outer_input",0,0]],"output_layers":[[)" + before + R"(,0]]}})";
   }
 
   std::string joined(std::vector<std::string> parts, bool may_reverse = true) const {
@@ -485,6 +510,8 @@ class synthetic_writer {
       case topology::keras3: model = functional("Functional", true); break;
       case topology::sequential: model = sequential(); break;
       case topology::nested: model = nested(); break;
+      case topology::transfer: model = transfer(); break;
+      case topology::transfer_functional: model = transfer_functional(); break;
     }
     if (!options_.model_config) return model;
     return R"({"keras_version":"2.1.4","backend":"tensorflow","model_config":)" + model + "}";
@@ -493,6 +520,7 @@ class synthetic_writer {
   synthetic_options options_;
   synthetic_weights weights_;
   std::vector<written_layer> layers_;
+  std::size_t head_begins_ = 0;
 };
 
 inline synthetic_model make_synthetic_model(const synthetic_options& options) {
