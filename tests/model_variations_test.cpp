@@ -1,8 +1,8 @@
 // Every way of writing a model that the converter knows, against what TensorFlow.js itself answered.
 // tests/reference/model_variations.mjs made the golden data and says how to make it again.
+#include "support/model_variations.hpp"
 #include "support/backends.hpp"
 #include "support/files.hpp"
-#include "support/model_variations.hpp"
 
 #include <convert.hpp>
 #include <json_value.hpp>
@@ -51,8 +51,7 @@ std::vector<float> softmax(std::vector<float> scores) {
 
 TEST_CASE_TEMPLATE("models in all variations answer as TensorFlow.js does", B, MOBILENET_TEST_BACKENDS) {
   const auto text = support::read_file(MOBILENET_SOURCE_DIR "/tests/reference/model_variations.json");
-  const auto document =
-      tools::json_document::parse({reinterpret_cast<const char*>(text.data()), text.size()}).value();
+  const auto document = tools::json_document::parse({reinterpret_cast<const char*>(text.data()), text.size()}).value();
   const tools::json_value answers = document.root()["answers"];
   for (const auto& variation : test::model_variations()) {
     const std::string& name = variation.first;

@@ -51,10 +51,10 @@ void keras_weights::index_ends(std::string_view name, entry& e, name_index& ends
 
 result<keras_weights::entry*> keras_weights::find(const std::string& variable, const std::string& numbered) {
   const std::pair<const name_index*, const std::string*> places[] = {{&by_name_, &variable},
-                                                                {&by_shortened_, &variable},
-                                                                {&by_end_, &variable},
-                                                                {&by_shortened_end_, &variable},
-                                                                {&by_name_, &numbered}};
+                                                                     {&by_shortened_, &variable},
+                                                                     {&by_end_, &variable},
+                                                                     {&by_shortened_end_, &variable},
+                                                                     {&by_name_, &numbered}};
   for (const auto& [names, name] : places) {
     const auto found = names->find(*name);
     if (found == names->end()) continue;

@@ -40,8 +40,8 @@ inline void cmyk_to_rgb(const std::uint8_t* cmyk, std::size_t pixels, std::uint8
 /// EXIF orientation is ignored unless options ask for it. Other formats: decode_by_first in image_decoder.hpp.
 ///
 /// bytes    the whole file
-/// errors   unsupported: not a JPEG, or one of more than 8 bits, lossless or hierarchical; invalid_image: empty, damaged or truncated;
-///          image_too_large: found in the header before anything is allocated; out_of_memory
+/// errors   unsupported: not a JPEG, or one of more than 8 bits, lossless or hierarchical; invalid_image: empty,
+///          damaged or truncated; image_too_large: found in the header before anything is allocated; out_of_memory
 /// source   libjpeg-turbo 2.1 and later
 inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const decode_options& options = {}) {
   if (bytes.empty()) return error{errc::invalid_image, "image: the file is empty"};

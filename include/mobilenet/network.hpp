@@ -49,8 +49,8 @@ template <backend B>
 class network {
  public:
   /// model    must outlive the network: its bytes are used in place
-  /// errors   out_of_memory; those of the back end's context::create(); those of its prepare(), with the layer's name in
-  ///          front
+  /// errors   out_of_memory; those of the back end's context::create(); those of its prepare(), with the layer's
+  ///          name in front
   static result<network> prepare(const packed_model&& model, const run_options& options = {}) = delete;
   static result<network> prepare(const packed_model& model, const run_options& options = {}) {
     network made;

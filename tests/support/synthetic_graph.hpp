@@ -37,7 +37,7 @@ struct synthetic_graph_options {
   quantisation stored_as = quantisation::none;
   bool softmax = true;
   bool scales_flattened = false;  ///< head::flatten is multiplied by a constant before and after
-  bool scales_input = false;  ///< x * 2 - 1 in front, as TF Hub's modules have it
+  bool scales_input = false;      ///< x * 2 - 1 in front, as TF Hub's modules have it
   bool signature = false;
   bool reverse_nodes = false;  ///< the array of nodes runs from the output to the input
   bool identities = false;     ///< constants and the output go through Identity nodes
