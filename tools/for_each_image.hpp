@@ -19,6 +19,7 @@
 #include <exception>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace mobilenet::tools {
@@ -39,7 +40,8 @@ result<classifier_pool<B>> pool_for(const image_queue& queue, const packed_model
 /// format(image, result) makes of it goes to standard output, and an error to standard error too: in the order of the
 /// images, each as soon as those before it are there.
 /// returns   whether nothing went wrong with any image
-/// errors    those of image_queue::next(); io_error: standard output cannot be written
+/// errors    those of image_queue::next(); io_error: standard output cannot be written; out_of_memory: not even for an
+///           error in an image's place
 template <backend B, class Compute, class Format>
 result<bool> for_each_image(image_queue& queue, classifier_pool<B>& pool, Compute compute, Format format) {
   constexpr std::size_t images_a_thread = 64;  // before all threads wait for the slowest
@@ -48,6 +50,8 @@ result<bool> for_each_image(image_queue& queue, classifier_pool<B>& pool, Comput
   const std::thread::id writer = std::this_thread::get_id();
   progress_bar progress(queue.total());
   bool all = true;
+  using outcome = std::invoke_result_t<Compute&, classifier<B>&, const queued_image&>;
+  const outcome no_memory = error{errc::out_of_memory, "no memory for this image"};
   struct text {
     std::string out;
     std::string error;  // empty where nothing went wrong
@@ -83,13 +87,6 @@ result<bool> for_each_image(image_queue& queue, classifier_pool<B>& pool, Comput
       // Whoever waits for an answer need not wait for a full buffer.
       if (written != first && std::fflush(stdout) != 0) write_error = errno;
     };
-    const auto computed = [&](classifier<B>& one, const queued_image& image) -> decltype(compute(one, image)) {
-      try {
-        return compute(one, image);
-      } catch (const std::exception&) {
-        return error{errc::out_of_memory, "no memory for this image"};
-      }
-    };
     const auto unless_no_memory = [](auto action) {  // a pool lets no exception through
       try {
         action();
@@ -102,13 +99,12 @@ result<bool> for_each_image(image_queue& queue, classifier_pool<B>& pool, Comput
       const queued_image& image = (*images)[i];
       const bool writes = std::this_thread::get_id() == writer;
       if (writes) unless_no_memory([&] { progress.show(before + count, image.path); });
-      const auto answer_with = [&](const auto& given) {
+      const auto answer_with = [&](const outcome& given) {
         outputs[i].out = format(image, given);
         outputs[i].error = given ? std::string() : given.error().message;
       };
-      if (!unless_no_memory([&] { answer_with(computed(one, image)); }) && !unless_no_memory([&] {
-            answer_with(decltype(computed(one, image))(error{errc::out_of_memory, "no memory for this image"}));
-          }))
+      if (!unless_no_memory([&] { answer_with(compute(one, image)); }) &&
+          !unless_no_memory([&] { answer_with(no_memory); }))
         lost = true;
       finished[i].store(true, std::memory_order_release);
       ++count;
