@@ -36,7 +36,9 @@ inline result<void> check_supported(const file_bytes& file, image_format format,
   if (jpeg.frame > 0xc2) return unsupported_kind("JPEG with arithmetic coding, lossless or hierarchical");
   if (jpeg.frame != 0 && jpeg.bits != 8)
     return unsupported_kind("JPEG with " + std::to_string(jpeg.bits) + " bits a sample, expected 8");
-  if (jpeg.lacks_huffman_tables) return unsupported_kind("JPEG without Huffman tables of its own, as in MJPEG");
+  if (jpeg.lacks_huffman_tables && jpeg.huffman_tables == 0)
+    return unsupported_kind("JPEG without Huffman tables of its own, as in MJPEG");
+  if (jpeg.lacks_huffman_tables) return damaged_image("a scan uses a Huffman table that is missing");
   return {};
 }
 
