@@ -470,7 +470,7 @@ class packed_model {
       if (d == 0 || d > format::max_dimension)
         return corrupt(field + ": dimension", d, "1 to " + std::to_string(format::max_dimension));
     const auto blocked = [](const shape& s) {
-      return shape{s.height, s.width, (s.channels + 15) / 16 * 16}.elements();
+      return shape{s.height, s.width, layers::panels(s.channels) * layers::panel_width}.elements();
     };
     if (blocked(in) > format::max_activation_elements || blocked(out) > format::max_activation_elements)
       return corrupt(field + ": activations of " + to_string(in) + " and " + to_string(out) + " are larger than " +
