@@ -212,14 +212,19 @@ result<void> chain_builder::dense(const source_layer& layer, std::uint32_t out, 
 
 result<void> chain_builder::scale_and_offset(const source_layer& layer, std::span<const double> scale,
                                              std::span<const double> offset) {
-  if (linear() == nullptr && ((made_.empty() && !flattened_) || padding_))
-    return does_not_fit(layer, "there is no convolution right before it to take it in");
+  if (auto r = check_can_fold(layer); !r) return r;
   const auto channels = last_dimension();
   if (scale.size() != channels || offset.size() != channels)
     return layer_error(layer,
                        "it has " + std::to_string(scale.size()) + " channels, expected " + std::to_string(channels),
                        errc::shape_mismatch);
   fold(layer, scale, offset);
+  return {};
+}
+
+result<void> chain_builder::check_can_fold(const source_layer& layer) {
+  if (linear() == nullptr && ((made_.empty() && !flattened_) || padding_))
+    return does_not_fit(layer, "there is no convolution right before it to take it in");
   return {};
 }
 
@@ -254,8 +259,7 @@ result<void> chain_builder::scale_and_offset(const source_layer& layer, double s
     add_name(layer, true);
     return {};
   }
-  if (linear() == nullptr && ((made_.empty() && !flattened_) || padding_))
-    return does_not_fit(layer, "there is no convolution right before it to take it in");
+  if (auto r = check_can_fold(layer); !r) return r;
   fold(layer, std::vector<double>(current_.channels, scale), std::vector<double>(current_.channels, offset));
   return {};
 }

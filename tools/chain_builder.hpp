@@ -109,6 +109,8 @@ class chain_builder {
                      std::size_t channels);
   /// A softmax or sigmoid layer.
   result<void> probabilities(const source_layer& layer, const char* what, layers::description params);
+  /// Whether there is something that fold() can fold into.
+  result<void> check_can_fold(const source_layer& layer);
   /// Into the layer before, or into what waits for the one that follows.
   void fold(const source_layer& layer, std::span<const double> scale, std::span<const double> offset);
   /// Multiplies the input's scale and offset, which wait for a kernel, into the kernel of a layer.

@@ -556,12 +556,8 @@ result<std::string> output_of(const tfjs_model& model, const graph& source) {
                                       "', '" + excerpt(ends[1]) + "'...), expected one"};
 }
 
-// The nodes that the output needs, in the order of computation, as far as they are a chain, and why no further.
-struct graph_chain {
-  std::vector<const graph_node*> nodes;
-  std::optional<error> misfit;
-};
-result<graph_chain> chain_of(const tfjs_model& model, const graph& source) {
+// The nodes that the output needs, in the order of computation, as far as they are a chain.
+result<chain_prefix<const graph_node*>> chain_of(const tfjs_model& model, const graph& source) {
   const auto output = output_of(model, source);
   if (!output) return output.error();
   std::vector<chain_node> needed;
@@ -580,7 +576,7 @@ result<graph_chain> chain_of(const tfjs_model& model, const graph& source) {
   std::reverse(needed.begin(), needed.end());
   auto order = single_chain(needed);
   if (!order) return std::move(order).error();
-  graph_chain chain{{}, std::move(order->misfit)};
+  chain_prefix<const graph_node*> chain{{}, std::move(order->misfit)};
   for (const std::size_t i : order->nodes) chain.nodes.push_back(source.find(needed[i].id.name));
   return chain;
 }

@@ -1,7 +1,5 @@
 #include "keras_layer_graph.hpp"
 
-#include "single_chain.hpp"
-
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
@@ -111,20 +109,14 @@ result<std::vector<node>> read_nodes(const json_value& entries) {
   return nodes;
 }
 
-/// What keras_chain is made from, models among the layers.
-struct node_chain {
-  std::vector<node> nodes;
-  std::optional<error> misfit;
-};
-
-result<node_chain> functional_chain(std::vector<node> nodes, const json_value& config,
-                                    bool (*is_known)(const std::string&)) {
+result<chain_prefix<node>> functional_chain(std::vector<node> nodes, const json_value& config,
+                                            bool (*is_known)(const std::string&)) {
   std::vector<chain_node> links;
   for (const node& n : nodes)
     links.push_back({n.layer.id, n.inputs, is_model(n.layer.id.kind) || is_known(n.layer.id.kind)});
   auto order = single_chain(links);
   if (!order) return std::move(order).error();
-  node_chain chain{{}, std::move(order->misfit)};
+  chain_prefix<node> chain{{}, std::move(order->misfit)};
   for (const std::size_t i : order->nodes) chain.nodes.push_back(std::move(nodes[i]));
 
   // What comes after the output is not asked for.
@@ -142,7 +134,8 @@ result<node_chain> functional_chain(std::vector<node> nodes, const json_value& c
   return chain;
 }
 
-result<keras_chain> in_order(const json_value& model, bool (*is_known)(const std::string&), unsigned depth) {
+result<chain_prefix<keras_layer>> in_order(const json_value& model, bool (*is_known)(const std::string&),
+                                           unsigned depth) {
   if (depth > deepest_nesting)
     return error{errc::unsupported,
                  model.path() + ": models nested more than " + std::to_string(deepest_nesting) + " deep"};
@@ -152,14 +145,14 @@ result<keras_chain> in_order(const json_value& model, bool (*is_known)(const std
   const json_value entries = config.is_array() ? config : config["layers"];  // Keras 1: Sequential is an array
   auto nodes = read_nodes(entries);
   if (!nodes) return std::move(nodes).error();
-  auto chain = *kind == "Sequential" ? node_chain{*std::move(nodes), std::nullopt}
+  auto chain = *kind == "Sequential" ? chain_prefix<node>{*std::move(nodes), std::nullopt}
                                      : functional_chain(*std::move(nodes), config, is_known);
   if (!chain) return std::move(chain).error();
 
-  keras_chain made;
+  chain_prefix<keras_layer> made;
   for (node& n : chain->nodes) {
     if (!n.model && is_known(n.layer.id.kind)) {
-      made.layers.push_back(std::move(n.layer));
+      made.nodes.push_back(std::move(n.layer));
       continue;
     }
     if (!n.model) {
@@ -168,7 +161,7 @@ result<keras_chain> in_order(const json_value& model, bool (*is_known)(const std
     }
     auto nested = in_order(n.model, is_known, depth + 1);
     if (!nested) return std::move(nested).error();
-    std::move(nested->layers.begin(), nested->layers.end(), std::back_inserter(made.layers));
+    std::move(nested->nodes.begin(), nested->nodes.end(), std::back_inserter(made.nodes));
     if (nested->misfit) {
       made.misfit = std::move(nested->misfit);
       return made;
@@ -180,7 +173,7 @@ result<keras_chain> in_order(const json_value& model, bool (*is_known)(const std
 
 }  // namespace
 
-result<keras_chain> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&)) {
+result<chain_prefix<keras_layer>> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&)) {
   const auto kind = model["class_name"].string();
   if (!kind) return kind.error();
   if (!is_model(*kind)) return model["class_name"].wrong("Model, Functional or Sequential");

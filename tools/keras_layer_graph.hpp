@@ -3,12 +3,11 @@
 
 #include "chain_builder.hpp"
 #include "json_value.hpp"
+#include "single_chain.hpp"
 
 #include <mobilenet/error.hpp>
 
-#include <optional>
 #include <string>
-#include <vector>
 
 namespace mobilenet::tools {
 
@@ -18,17 +17,11 @@ struct keras_layer {
   json_value config;
 };
 
-/// As far as a model is a chain of known layers, and why no further: see chain_order.
-struct keras_chain {
-  std::vector<keras_layer> layers;
-  std::optional<error> misfit;
-};
-
 /// The layers of a model (an object with class_name and config) in the order of computation, nested models
 /// replaced by their own layers. The model should be one chain from one input to one output.
 ///
 /// is_known   whether a class of layers can be part of the chain
 /// errors     invalid_argument, unsupported
-result<keras_chain> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&));
+result<chain_prefix<keras_layer>> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&));
 
 }  // namespace mobilenet::tools

@@ -414,19 +414,19 @@ result<network_topology> read(const tfjs_model& model) {
   const json_value root = wrapped ? wrapped : model.topology();
   const auto chain = keras_layers_in_order(root, is_known);
   if (!chain) return chain.error();
-  if (chain->layers.empty()) return *chain->misfit;
-  const auto input = read_input_shape(chain->layers.front());
+  if (chain->nodes.empty()) return *chain->misfit;
+  const auto input = read_input_shape(chain->nodes.front());
   if (!input) return input.error();
 
   reader r{chain_builder(*input), keras_weights(model.weights())};
-  for (const keras_layer& layer : chain->layers)
+  for (const keras_layer& layer : chain->nodes)
     if (auto ok = find_layer(layer.id.kind)->read(r, layer); !ok) return std::move(ok).error();
   if (chain->misfit) return *chain->misfit;
   if (auto ok = r.weights.check_all_taken(); !ok) return std::move(ok).error();
 
   auto made = finish_topology(r.builder);
   if (!made) return made;
-  made->source_layers = chain->layers.size();
+  made->source_layers = chain->nodes.size();
   // A model that begins with a Rescaling layer takes pixels as they are.
   if (made->chain.scales_input) made->scaling = {mobilenet::preprocessing::formula::multiply_add, 1.0f, 0.0f};
   if (const json_value name = root["config"]["name"]; name.is_string()) made->name = *name.string();

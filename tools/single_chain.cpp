@@ -85,12 +85,12 @@ std::optional<error> misfit(const std::vector<chain_node>& nodes, const links& l
 
 }  // namespace
 
-result<chain_order> single_chain(const std::vector<chain_node>& nodes) {
+result<chain_prefix<std::size_t>> single_chain(const std::vector<chain_node>& nodes) {
   const auto linked = link(nodes);
   if (!linked) return linked.error();
   auto order = order_of(nodes, *linked);
   if (!order) return std::move(order).error();
-  chain_order made{{}, misfit(nodes, *linked, *order)};
+  chain_prefix<std::size_t> made{{}, misfit(nodes, *linked, *order)};
   for (const std::size_t i : *order) {
     const auto& inputs = linked->inputs[i];
     const bool follows = made.nodes.empty() ? inputs.empty() : inputs.size() == 1 && inputs[0] == made.nodes.back();

@@ -20,17 +20,18 @@ struct chain_node {
   bool known = true;  ///< whether this kind of layer can be part of the chain at all
 };
 
-/// As far as the nodes are a chain of known kinds, and why no further.
-struct chain_order {
-  std::vector<std::size_t> nodes;  ///< indices, each after its input
+/// As far as the nodes of a model are a chain of known kinds, and why no further.
+template <class Node>
+struct chain_prefix {
+  std::vector<Node> nodes;  ///< each after its input
   /// Whoever reads the nodes one after the other may find an earlier reason to give up, and gives this one after
   /// them. Kinds that are not known come before branches: for a residual network that is its first Add, not the layer
   /// where the paths part. errors: unsupported: a kind that is not known, a branch, several inputs
   std::optional<error> misfit;
 };
 
-/// The order of computation. Always ends, whatever the names say.
+/// The order of computation, as indices. Always ends, whatever the names say.
 /// errors   invalid_argument: two layers of one name, an input that is no layer, a cycle
-result<chain_order> single_chain(const std::vector<chain_node>& nodes);
+result<chain_prefix<std::size_t>> single_chain(const std::vector<chain_node>& nodes);
 
 }  // namespace mobilenet::tools
