@@ -3,7 +3,6 @@
 #include "read_image.hpp"
 #include "read_input.hpp"
 
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,12 +20,6 @@ constexpr std::size_t longest_path = 1u << 16;
 bool is_file(int descriptor) {
   struct stat status {};
   return ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
-}
-
-// Whether something, or the end, can be read without waiting.
-bool readable(int descriptor) {
-  pollfd waiting{descriptor, POLLIN, 0};
-  return ::poll(&waiting, 1, 0) == 1;
 }
 
 }  // namespace
@@ -49,7 +42,7 @@ result<image_queue> image_queue::open(const image_options& options) {
 }
 
 result<std::vector<queued_image>> image_queue::next(std::size_t most) {
-  while (!list_ended_ && (waiting_.empty() || (waiting_.size() < most && readable(list_.number())))) read_some();
+  while (!list_ended_ && (waiting_.empty() || (waiting_.size() < most && list_.readable(0)))) read_some();
   if (waiting_.empty() && list_failed_) return *list_failed_;
   std::vector<queued_image> images;
   for (; images.size() < most && !waiting_.empty(); waiting_.pop_front()) {
@@ -80,7 +73,7 @@ void image_queue::read_some() {
 result<void> image_queue::read_lines() {
   char buffer[65536];
   const ssize_t count = ::read(list_.number(), buffer, sizeof buffer);
-  if (count < 0 && (errno == EINTR || (errno == EAGAIN && list_.wait_until_readable()))) return {};
+  if (count < 0 && (errno == EINTR || (errno == EAGAIN && list_.readable(input_descriptor::for_ever)))) return {};
   if (count < 0) return list_error(std::string("cannot read: ") + std::strerror(errno), errc::io_error);
   list_ended_ = count == 0;
   unfinished_.append(buffer, static_cast<std::size_t>(count));

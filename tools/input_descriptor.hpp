@@ -28,10 +28,14 @@ class input_descriptor {
     if (owned_ && number_ >= 0) ::close(number_);
   }
   int number() const noexcept { return number_; }
-  /// Where reading said EAGAIN: standard input may have been made so by whoever else has it.
-  bool wait_until_readable() const noexcept {
+  static constexpr int for_ever = -1;
+  /// Whether something, or the end, can be read without waiting, after so many milliseconds at most.
+  bool readable(int milliseconds) const noexcept {
     pollfd waiting{number_, POLLIN, 0};
-    return ::poll(&waiting, 1, -1) >= 0 || errno == EINTR;
+    int ready = 0;
+    while ((ready = ::poll(&waiting, 1, milliseconds)) < 0 && errno == EINTR) {
+    }
+    return ready == 1;
   }
 
  private:

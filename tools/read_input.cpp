@@ -33,7 +33,7 @@ result<std::vector<std::byte>> read_input(const std::string& path, std::size_t l
   std::size_t length = 0;
   for (;;) {
     const ssize_t count = ::read(input.number(), bytes.data() + length, bytes.size() - length);
-    if (count < 0 && (errno == EINTR || (errno == EAGAIN && input.wait_until_readable()))) continue;
+    if (count < 0 && (errno == EINTR || (errno == EAGAIN && input.readable(input_descriptor::for_ever)))) continue;
     if (count < 0) return failure("cannot read");
     if (count == 0) break;
     length += static_cast<std::size_t>(count);
