@@ -57,18 +57,12 @@ void pool(benchmark::State& state, int alpha_percent, unsigned threads) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto add = [](const std::string& name, auto run, int alpha, unsigned threads) {
-    benchmark::RegisterBenchmark(
-        (name + "/alpha:" + std::to_string(alpha) + "/threads:" + std::to_string(threads)).c_str(), run, alpha, threads)
-        ->Unit(benchmark::kMillisecond)
-        ->UseRealTime();
-  };
   benchmarks::for_each_backend([&]<class B>() {
     if (std::string(B::name) == "reference") return;
     for (const int alpha : {25, 100})
       for (const unsigned threads : {1u, 2u}) {
-        add(std::string(B::name) + "/one_by_one", one_by_one<B>, alpha, threads);
-        add(std::string(B::name) + "/pool", pool<B>, alpha, threads);
+        benchmarks::add_benchmark(std::string(B::name) + "/one_by_one", alpha, threads, one_by_one<B>);
+        benchmarks::add_benchmark(std::string(B::name) + "/pool", alpha, threads, pool<B>);
       }
   });
   benchmark::Initialize(&argc, argv);

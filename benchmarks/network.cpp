@@ -66,22 +66,17 @@ void run_subgraph(benchmark::State& state, int alpha_percent, unsigned threads) 
 }
 #endif
 
-void add(const std::string& system, int alpha_percent, unsigned threads,
-         void (*run)(benchmark::State&, int, unsigned)) {
-  const std::string name = system + "/alpha:" + std::to_string(alpha_percent) + "/threads:" + std::to_string(threads);
-  benchmark::RegisterBenchmark(name.c_str(), run, alpha_percent, threads)->Unit(benchmark::kMillisecond)->UseRealTime();
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   for (const int alpha : {25, 50, 75, 100})
     for (const unsigned threads : {1u, 2u}) {
       benchmarks::for_each_backend([&]<class B>() {
-        if (!std::is_same_v<B, reference> || threads == 1) add(std::string(B::name), alpha, threads, run_backend<B>);
+        if (!std::is_same_v<B, reference> || threads == 1)
+          benchmarks::add_benchmark(std::string(B::name), alpha, threads, run_backend<B>);
       });
 #if MOBILENET_WITH_XNNPACK
-      add("xnnpack_subgraph", alpha, threads, run_subgraph);
+      benchmarks::add_benchmark("xnnpack_subgraph", alpha, threads, run_subgraph);
 #endif
     }
   benchmark::Initialize(&argc, argv);

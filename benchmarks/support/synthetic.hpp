@@ -5,8 +5,11 @@
 
 #include <mobilenet/packed_model.hpp>
 
+#include <benchmark/benchmark.h>
+
 #include <array>
 #include <cstddef>
+#include <string>
 #include <vector>
 
 namespace mobilenet::benchmarks {
@@ -23,6 +26,13 @@ inline const packed_model& synthetic(int alpha_percent) {
     e.model = packed_model::from_bytes(e.bytes).value();
   }
   return e.model;
+}
+
+/// Registers run(state, alpha_percent, threads) under a name that says both.
+template <class Run>
+void add_benchmark(const std::string& name, int alpha_percent, unsigned threads, Run run) {
+  const std::string full = name + "/alpha:" + std::to_string(alpha_percent) + "/threads:" + std::to_string(threads);
+  benchmark::RegisterBenchmark(full.c_str(), run, alpha_percent, threads)->Unit(benchmark::kMillisecond)->UseRealTime();
 }
 
 }  // namespace mobilenet::benchmarks
