@@ -22,6 +22,7 @@ namespace {
 using mobilenet::decode_image;
 using mobilenet::errc;
 using support::byte_vector;
+using support::find_marker;
 using support::make_bmp;
 using support::make_core_bmp;
 using support::make_png;
@@ -262,13 +263,7 @@ TEST_CASE("BMP: pixels that do not follow the header at once, headers of other l
 
 TEST_CASE("JPEG: what decoders would fill with grey is refused where it can be told") {
   const byte_vector good(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  const auto find_marker = [](const byte_vector& jpeg, std::uint8_t marker) {
-    const std::uint8_t bytes[] = {0xff, marker};
-    const auto at = std::search(jpeg.begin(), jpeg.end(), std::begin(bytes), std::end(bytes));
-    REQUIRE(at != jpeg.end());
-    return at - jpeg.begin();
-  };
-  const auto scan = find_marker(good, 0xda);
+  const auto scan = find_marker(good, 0xda) - good.begin();
   byte_vector jpeg(good.begin(), good.begin() + scan);
   support::append(jpeg, byte_vector{0xff, 0xd9});
   check_refused(jpeg, errc::invalid_image, "image: damaged: a JPEG without a scan");
@@ -278,13 +273,13 @@ TEST_CASE("JPEG: what decoders would fill with grey is refused where it can be t
   check_refused(jpeg, errc::invalid_image, "image: truncated: the file ends before the pixels do");
 
   jpeg = good;
-  for (auto at = find_marker(jpeg, 0xdb); at < scan; ++at)
+  for (auto at = find_marker(jpeg, 0xdb) - jpeg.begin(); at < scan; ++at)
     if (jpeg[static_cast<std::size_t>(at)] == 0xff && jpeg[static_cast<std::size_t>(at) + 1] == 0xdb)
       jpeg[static_cast<std::size_t>(at) + 1] = 0xfe;  // a comment
   check_refused(jpeg, errc::invalid_image, "image: damaged: quantisation table 0 is missing");
 
   jpeg = good;
-  jpeg[static_cast<std::size_t>(find_marker(jpeg, 0xc0)) + 1] = 0xfe;
+  find_marker(jpeg, 0xc0)[1] = 0xfe;
   check_refused(jpeg, errc::invalid_image, "image: damaged: a scan before the frame");
 
   // Two kilobytes that would take minutes: the one scan again and again, over many pixels.
@@ -354,9 +349,7 @@ TEST_CASE("kinds of JPEG, PNG and BMP that are not read are named") {
     check_refused(arithmetic, errc::unsupported,
                   "image: unsupported format: JPEG with arithmetic coding, lossless or hierarchical");
   byte_vector twelve_bits(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  const std::uint8_t frame[] = {0xff, 0xc0};
-  const auto at = std::search(twelve_bits.begin(), twelve_bits.end(), std::begin(frame), std::end(frame));
-  REQUIRE(at != twelve_bits.end());
+  const auto at = find_marker(twelve_bits, 0xc0);
   at[4] = 12;
   check_refused(twelve_bits, errc::unsupported, "image: unsupported format: JPEG with 12 bits a sample, expected 8");
   byte_vector for_ios = make_png(1, 1, support::png_rgb, 8, {0, 1, 2, 3});
@@ -372,9 +365,7 @@ TEST_CASE("kinds of JPEG, PNG and BMP that are not read are named") {
 
 TEST_CASE("a JPEG with hundreds of scans is refused: each costs a pass over all pixels") {
   byte_vector jpeg(std::begin(tiny_images::jpeg_progressive), std::end(tiny_images::jpeg_progressive));
-  const std::uint8_t scan_marker[] = {0xff, 0xda};
-  const auto scan = std::search(jpeg.begin(), jpeg.end(), std::begin(scan_marker), std::end(scan_marker));
-  REQUIRE(scan != jpeg.end());
+  const auto scan = find_marker(jpeg, 0xda);
   const byte_vector header(scan, scan + 2 + scan[3]);
   byte_vector many(jpeg.begin(), scan);
   for (int i = 0; i < 101; ++i) support::append(many, header);
@@ -382,17 +373,14 @@ TEST_CASE("a JPEG with hundreds of scans is refused: each costs a pass over all 
   check_refused(many, errc::invalid_image, "image: damaged: more than 100 scans");
 
   // Over many pixels 17 are too many.
-  const std::uint8_t frame[] = {0xff, 0xc2};
-  const auto size = std::search(many.begin(), many.end(), std::begin(frame), std::end(frame)) + 5;
+  const auto size = find_marker(many, 0xc2) + 5;
   for (const int i : {0, 2}) size[i] = 6000 >> 8, size[i + 1] = 6000 & 255;
   check_refused(many, errc::invalid_image, "image: damaged: 17 scans over 6000x6000 pixels");
 }
 
 TEST_CASE("a JPEG whose sampling factors are no whole ratio is refused") {
   byte_vector jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  const std::uint8_t frame[] = {0xff, 0xc0};
-  const auto at = std::search(jpeg.begin(), jpeg.end(), std::begin(frame), std::end(frame));
-  REQUIRE(at != jpeg.end());
+  const auto at = find_marker(jpeg, 0xc0);
   at[11] = 0x31;
   at[14] = 0x21;
   check_refused(jpeg, errc::invalid_image, "image: damaged: bad H");
@@ -445,9 +433,7 @@ TEST_CASE("too many pixels are refused from the header alone") {
                 "image: 2147483647x2147483648 pixels, expected at most 40000000 in all");
 
   byte_vector jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  const std::uint8_t frame[] = {0xff, 0xc0};
-  const auto at = std::search(jpeg.begin(), jpeg.end(), std::begin(frame), std::end(frame));
-  REQUIRE(at != jpeg.end());
+  const auto at = find_marker(jpeg, 0xc0);
   std::fill_n(at + 5, 4, std::uint8_t{0xff});  // height and width
   check_refused(jpeg, errc::image_too_large, "image: 65535x65535 pixels, expected at most 40000000 in all");
 
@@ -515,9 +501,7 @@ TEST_CASE("a BMP cut anywhere is refused") {
 
 TEST_CASE("a JPEG whose Huffman table has more codes than bytes exist is refused") {
   byte_vector jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  const std::uint8_t tables[] = {0xff, 0xc4};
-  const auto at = std::search(jpeg.begin(), jpeg.end(), std::begin(tables), std::end(tables));
-  REQUIRE(at != jpeg.end());
+  const auto at = find_marker(jpeg, 0xc4);
   std::fill_n(at + 5, 16, std::uint8_t{17});
   check_refused(jpeg, errc::invalid_image, "image: damaged: a Huffman table has more than 256 codes");
 }
@@ -541,9 +525,7 @@ TEST_CASE("a JPEG that lacks its Huffman tables, as frames of MJPEG do, is refus
 TEST_CASE("a JPEG without a frame, or with a scan of something that the frame does not have, is damaged") {
   check_refused(byte_vector{0xff, 0xd8, 0xff, 0xd9}, errc::invalid_image, "image: damaged: the header of the JPEG");
   byte_vector jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  const std::uint8_t scan[] = {0xff, 0xda};
-  const auto at = std::search(jpeg.begin(), jpeg.end(), std::begin(scan), std::end(scan));
-  REQUIRE(at != jpeg.end());
+  const auto at = find_marker(jpeg, 0xda);
   at[5] = 77;
   check_refused(jpeg, errc::invalid_image, "image: damaged: its segments do not fit together");
 }

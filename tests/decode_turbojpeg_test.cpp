@@ -3,6 +3,7 @@
 #if MOBILENET_WITH_DECODE_TURBOJPEG
 
 #include "support/files.hpp"
+#include "support/hand_made_images.hpp"
 #include "support/tiny_images.hpp"
 
 #include <mobilenet/decode_turbojpeg.hpp>
@@ -65,8 +66,7 @@ TEST_CASE("TurboJPEG: the errors of decode_image") {
   check(decode(std::vector<std::uint8_t>{0xff, 0xd8, 0xff, 0xd9}), errc::invalid_image,
         "image: damaged: a JPEG without a frame");
   std::vector<std::uint8_t> lossless(jpeg.begin(), jpeg.end());
-  const std::uint8_t frame[] = {0xff, 0xc0};
-  std::search(lossless.begin(), lossless.end(), std::begin(frame), std::end(frame))[1] = 0xc3;
+  support::find_marker(lossless, 0xc0)[1] = 0xc3;
   check(decode(lossless), errc::unsupported, "image: unsupported format: JPEG, lossless or hierarchical");
   check(decode({}), errc::invalid_image, "image: the file is empty");
   check(decode(tiny_images::png_deflated), errc::unsupported, "image: unsupported format: PNG, expected JPEG");
@@ -108,18 +108,14 @@ TEST_CASE("stb_image and TurboJPEG differ by at most 16 of 255 on photos, 0.2 in
 
 TEST_CASE("TurboJPEG: bytes too many between segments are harmless, odd sampling factors are left to stb_image") {
   std::vector<std::uint8_t> jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  const auto find_marker = [&](std::uint8_t marker) {
-    const std::uint8_t bytes[] = {0xff, marker};
-    return std::search(jpeg.begin(), jpeg.end(), std::begin(bytes), std::end(bytes));
-  };
   const auto expected = decode(jpeg).value();
-  jpeg.insert(find_marker(0xdb), 4, 0);
+  jpeg.insert(support::find_marker(jpeg, 0xdb), 4, 0);
   const auto found = decode(jpeg);
   REQUIRE_MESSAGE(found, found.error().message);
   CHECK(std::equal(found->data(), found->data() + found->width() * found->height() * 3u, expected.data()));
 
   jpeg.assign(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  find_marker(0xc0)[11] = 0x31;  // one component three times as wide as the others
+  support::find_marker(jpeg, 0xc0)[11] = 0x31;  // one component three times as wide as the others
   const auto odd = decode(jpeg);
   REQUIRE(!odd);
   CHECK(odd.error().code == errc::unsupported);

@@ -1,10 +1,13 @@
 // PNG and BMP files spelled out byte by byte: any header field can be given a wrong value.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -54,6 +57,15 @@ inline byte_vector stored_zlib(const byte_vector& data) {
   }
   append_be32(out, b << 16 | a);
   return out;
+}
+
+/// Where a JPEG's first marker of a kind begins.
+template <class Bytes>
+auto find_marker(Bytes& jpeg, std::uint8_t marker) {
+  const std::uint8_t bytes[] = {0xff, marker};
+  const auto at = std::search(jpeg.begin(), jpeg.end(), std::begin(bytes), std::end(bytes));
+  REQUIRE(at != jpeg.end());
+  return at;
 }
 
 enum png_color : std::uint8_t { png_grey = 0, png_rgb = 2, png_palette = 3, png_grey_alpha = 4, png_rgba = 6 };
