@@ -32,7 +32,7 @@
 //     };
 #pragma once
 
-#include <mobilenet/packed_model.hpp>
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/tensor.hpp>
 
 #include <concepts>

@@ -1,10 +1,10 @@
 // The whole chain in one object: pixels in, class names out.
 #pragma once
 
-#include <mobilenet/image.hpp>
+#include <mobilenet/image/view.hpp>
 #include <mobilenet/labels.hpp>
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/network.hpp>
-#include <mobilenet/packed_model.hpp>
 #include <mobilenet/preprocess.hpp>
 
 #include <cstddef>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <mobilenet/classifier.hpp>
-#include <mobilenet/thread_pool.hpp>
+#include <mobilenet/platform/threads.hpp>
 
 #include <cstddef>
 #include <new>

@@ -1,12 +1,10 @@
-// How the library says that something failed: errc, error, result<T>.
+// How the library reports failure: errc, error, result<T>.
 //
-// Every function that can fail returns result<T>. A program built with exceptions may call
-// .value(), which throws mobilenet::exception; a program built without them asks the result
-// and reads .error(). The inline namespace carries that choice, so two halves of a program that
-// were built differently fail to link instead of disagreeing about a type.
+// Every function that can fail returns result<T>. A program built with exceptions may call .value(), which throws
+// mobilenet::exception; a program built without them tests the result and reads .error().
 #pragma once
 
-#include <mobilenet/version.hpp>
+#include <mobilenet/namespace.hpp>
 
 #include <cstdint>
 #include <stdexcept>
@@ -14,21 +12,6 @@
 #include <string_view>
 #include <utility>
 #include <variant>
-
-#if defined(__cpp_exceptions)
-#define MOBILENET_EXCEPTIONS 1
-#define MOBILENET_NAMESPACE_BEGIN \
-  namespace mobilenet {           \
-  inline namespace v0_exceptions {
-#else
-#define MOBILENET_EXCEPTIONS 0
-#define MOBILENET_NAMESPACE_BEGIN \
-  namespace mobilenet {           \
-  inline namespace v0_no_exceptions {
-#endif
-#define MOBILENET_NAMESPACE_END \
-  }                             \
-  }
 
 MOBILENET_NAMESPACE_BEGIN
 

@@ -1,7 +1,7 @@
 // From probabilities to names.
 #pragma once
 
-#include <mobilenet/packed_model.hpp>
+#include <mobilenet/model/packed_model.hpp>
 
 #include <algorithm>
 #include <cmath>

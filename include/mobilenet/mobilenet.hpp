@@ -7,7 +7,7 @@
 //
 // This header needs nothing but the standard library. A back end other than the reference, and an image
 // decoder, are included by name: <mobilenet/backends/simd.hpp>, eigen.hpp and xnnpack.hpp beside it;
-// <mobilenet/decode_image.hpp>, <mobilenet/decode_turbojpeg.hpp>.
+// <mobilenet/image/decode_image.hpp>, <mobilenet/image/decode_turbojpeg.hpp>.
 #pragma once
 
 // In the order of the data, not of the alphabet.
@@ -15,12 +15,12 @@
 #include <mobilenet/version.hpp>  // the version, in three macros
 #include <mobilenet/error.hpp>    // errc, error, result<T>
                                   //                            pixels -> tensor
-#include <mobilenet/image.hpp>       // image_view: the host's pixels; image: our own
+#include <mobilenet/image/view.hpp>       // image_view: the host's pixels; image: our own
 #include <mobilenet/tensor.hpp>      // shape, tensor_view, tensor
 #include <mobilenet/preprocess.hpp>  // image_view -> tensor, exactly as tfjs
                                      //                         file -> weights
-#include <mobilenet/mapped_file.hpp>   // RAII over mmap
-#include <mobilenet/packed_model.hpp>  // the .mnet format: validated views into the mapping
+#include <mobilenet/platform/mapped_file.hpp>   // RAII over mmap
+#include <mobilenet/model/packed_model.hpp>  // the .mnet format: validated views into the mapping
                                        //                       tensor -> tensor
 #include <mobilenet/backend.hpp>             // what a back end provides
 #include <mobilenet/backends/reference.hpp>  // plain loops: the meaning of every layer

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <mobilenet/backend.hpp>
-#include <mobilenet/packed_model.hpp>
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/tensor.hpp>
 
 #include <algorithm>

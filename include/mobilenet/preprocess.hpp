@@ -1,7 +1,7 @@
 // Pixels to the network's input tensor, exactly as TensorFlow.js does it.
 #pragma once
 
-#include <mobilenet/image.hpp>
+#include <mobilenet/image/view.hpp>
 #include <mobilenet/tensor.hpp>
 
 #include <array>

@@ -9,7 +9,7 @@
 
 #include <mobilenet/backend.hpp>
 #include <mobilenet/detail/half.hpp>
-#include <mobilenet/thread_pool.hpp>
+#include <mobilenet/platform/threads.hpp>
 
 #include <Eigen/Core>
 

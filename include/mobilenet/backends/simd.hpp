@@ -10,8 +10,8 @@
 
 #include <mobilenet/backend.hpp>
 #include <mobilenet/backends/simd/kernels.hpp>
+#include <mobilenet/platform/threads.hpp>
 #include <mobilenet/tensor.hpp>
-#include <mobilenet/thread_pool.hpp>
 
 #include <algorithm>
 #include <array>

@@ -7,7 +7,7 @@
 
 #include <mobilenet/backend.hpp>
 #include <mobilenet/detail/unpack_kernel.hpp>
-#include <mobilenet/thread_pool.hpp>
+#include <mobilenet/platform/threads.hpp>
 
 #include <pthreadpool.h>
 #include <xnnpack.h>

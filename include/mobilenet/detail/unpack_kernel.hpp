@@ -3,7 +3,7 @@
 
 #include <mobilenet/detail/half.hpp>
 #include <mobilenet/layers/geometry.hpp>
-#include <mobilenet/packed_model.hpp>
+#include <mobilenet/model/packed_model.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,15 +1,15 @@
 // JPEG, PNG and BMP bytes to pixels, by stb_image. Not part of mobilenet.hpp: include it where you decode.
 #pragma once
 
-#include <mobilenet/detail/bmp.hpp>
-#include <mobilenet/detail/exif.hpp>
-#include <mobilenet/detail/file_bytes.hpp>
-#include <mobilenet/detail/image_errors.hpp>
-#include <mobilenet/detail/jpeg_segments.hpp>
-#include <mobilenet/detail/stb_image.hpp>
-#include <mobilenet/image.hpp>
-#include <mobilenet/image_decoder.hpp>
-#include <mobilenet/image_format.hpp>
+#include <mobilenet/image/decoder.hpp>
+#include <mobilenet/image/detail/bmp.hpp>
+#include <mobilenet/image/detail/errors.hpp>
+#include <mobilenet/image/detail/file_bytes.hpp>
+#include <mobilenet/image/detail/jpeg_segments.hpp>
+#include <mobilenet/image/detail/stb_image.hpp>
+#include <mobilenet/image/exif.hpp>
+#include <mobilenet/image/format.hpp>
+#include <mobilenet/image/view.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,9 +1,9 @@
 // A BMP before stb_image gets it: which of the many kinds it is, whether it is whole, and a plain form of the others.
 #pragma once
 
-#include <mobilenet/detail/file_bytes.hpp>
-#include <mobilenet/detail/image_errors.hpp>
 #include <mobilenet/error.hpp>
+#include <mobilenet/image/detail/errors.hpp>
+#include <mobilenet/image/detail/file_bytes.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 // Which kind of file some bytes are, told by how they begin.
 #pragma once
 
-#include <mobilenet/detail/file_bytes.hpp>
 #include <mobilenet/error.hpp>
+#include <mobilenet/image/detail/file_bytes.hpp>
 
 #include <array>
 #include <cstddef>
@@ -15,8 +15,24 @@ MOBILENET_NAMESPACE_BEGIN
 
 /// The formats that decoders here read, and those that people send instead.
 enum class image_format : std::uint8_t {
-  unknown, jpeg, png, bmp,  // the next ones only to name them
-  webp, avif, heic, jpeg_xl, jpeg_2000, gif, tiff, ico, psd, pdf, svg, html, video, base64
+  unknown,
+  jpeg,
+  png,
+  bmp,  // the next ones only to name them
+  webp,
+  avif,
+  heic,
+  jpeg_xl,
+  jpeg_2000,
+  gif,
+  tiff,
+  ico,
+  psd,
+  pdf,
+  svg,
+  html,
+  video,
+  base64
 };
 
 /// As a person writes it: "WebP".

@@ -1,13 +1,13 @@
 // JPEG bytes to pixels, by libjpeg-turbo: faster than stb_image, and the pixels that browsers show.
 #pragma once
 
-#include <mobilenet/detail/exif.hpp>
-#include <mobilenet/detail/file_bytes.hpp>
-#include <mobilenet/detail/image_errors.hpp>
-#include <mobilenet/detail/jpeg_segments.hpp>
-#include <mobilenet/image.hpp>
-#include <mobilenet/image_decoder.hpp>
-#include <mobilenet/image_format.hpp>
+#include <mobilenet/image/decoder.hpp>
+#include <mobilenet/image/detail/errors.hpp>
+#include <mobilenet/image/detail/file_bytes.hpp>
+#include <mobilenet/image/detail/jpeg_segments.hpp>
+#include <mobilenet/image/exif.hpp>
+#include <mobilenet/image/format.hpp>
+#include <mobilenet/image/view.hpp>
 
 #include <turbojpeg.h>
 

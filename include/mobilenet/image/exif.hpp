@@ -1,8 +1,8 @@
 // EXIF orientation: reading it, and turning pixels upright.
 #pragma once
 
-#include <mobilenet/detail/file_bytes.hpp>
-#include <mobilenet/image.hpp>
+#include <mobilenet/image/detail/file_bytes.hpp>
+#include <mobilenet/image/view.hpp>
 
 #include <cstddef>
 #include <cstdint>

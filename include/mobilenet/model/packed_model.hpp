@@ -15,7 +15,6 @@
 //   ...  16 spare bytes               so that vector reads may pass the end of the last array
 #pragma once
 
-#include <mobilenet/detail/crc32c.hpp>
 #include <mobilenet/error.hpp>
 #include <mobilenet/layers/conv2d.hpp>
 #include <mobilenet/layers/dense.hpp>
@@ -24,7 +23,8 @@
 #include <mobilenet/layers/pointwise_conv2d.hpp>
 #include <mobilenet/layers/sigmoid.hpp>
 #include <mobilenet/layers/softmax.hpp>
-#include <mobilenet/mapped_file.hpp>
+#include <mobilenet/model/crc32c.hpp>
+#include <mobilenet/platform/mapped_file.hpp>
 #include <mobilenet/preprocess.hpp>
 #include <mobilenet/tensor.hpp>
 

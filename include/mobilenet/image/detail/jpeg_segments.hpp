@@ -1,9 +1,9 @@
 // A JPEG from marker to marker, before a decoder sees it: what it is, and whether it is whole.
 #pragma once
 
-#include <mobilenet/detail/file_bytes.hpp>
-#include <mobilenet/detail/image_errors.hpp>
 #include <mobilenet/error.hpp>
+#include <mobilenet/image/detail/errors.hpp>
+#include <mobilenet/image/detail/file_bytes.hpp>
 
 #include <algorithm>
 #include <array>

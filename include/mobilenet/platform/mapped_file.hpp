@@ -4,7 +4,8 @@
 #include <mobilenet/error.hpp>
 
 #if !__has_include(<sys/mman.h>)
-#error "mobilenet/mapped_file.hpp needs POSIX mmap(); elsewhere give packed_model::from_bytes() the file's bytes"
+#error \
+    "mobilenet/platform/mapped_file.hpp needs POSIX mmap(); elsewhere give packed_model::from_bytes() the file's bytes"
 #endif
 
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <mobilenet/error.hpp>
-#include <mobilenet/image.hpp>
-#include <mobilenet/image_format.hpp>
+#include <mobilenet/image/format.hpp>
+#include <mobilenet/image/view.hpp>
 
 #include <concepts>
 #include <cstddef>
