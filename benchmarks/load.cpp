@@ -5,7 +5,7 @@
 
 #include <mobilenet/network.hpp>
 
-#include <write_file.hpp>
+#include "cli/write_file.hpp"
 
 #include <benchmark/benchmark.h>
 

@@ -1,9 +1,9 @@
 // Pixels to tensor, and bytes to pixels. Photos for the decoder are files of the caller's:
 //
 //   preprocess_benchmark photo.jpg other.png [benchmark options]
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 #if MOBILENET_WITH_DECODE_TURBOJPEG
-#include <mobilenet/decode_turbojpeg.hpp>
+#include <mobilenet/image/decode_turbojpeg.hpp>
 #endif
 #include <mobilenet/preprocess.hpp>
 

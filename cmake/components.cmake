@@ -5,8 +5,8 @@ include(${CMAKE_CURRENT_LIST_DIR}/component_packages.cmake)
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})  # FindStb, FindTurboJPEG, FindHighwayHeaders, FindXNNPACK
 find_package(Threads REQUIRED GLOBAL)  # GLOBAL: a project that adds this one links it from its own folder
 
-set(mobilenet_decode_headers decode_image.hpp detail/stb_image.hpp)
-set(mobilenet_decode_turbojpeg_headers decode_turbojpeg.hpp)
+set(mobilenet_decode_headers image/decode_image.hpp image/detail/stb_image.hpp)
+set(mobilenet_decode_turbojpeg_headers image/decode_turbojpeg.hpp)
 set(mobilenet_eigen_headers backends/eigen.hpp)
 set(mobilenet_simd_headers backends/simd.hpp backends/simd/*.hpp)
 set(mobilenet_xnnpack_headers backends/xnnpack.hpp)

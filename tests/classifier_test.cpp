@@ -3,7 +3,7 @@
 
 #include <mobilenet/mobilenet.hpp>
 
-#include <write_file.hpp>
+#include "cli/write_file.hpp"
 
 #include <doctest/doctest.h>
 

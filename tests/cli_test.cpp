@@ -3,10 +3,10 @@
 #include "support/program.hpp"
 #include "support/tiny_images.hpp"
 
-#include <built_in_backends.hpp>
-#include <packed_model_writer.hpp>
+#include "cli/built_in_backends.hpp"
+#include "pack/packed_model_writer.hpp"
 
-#include <mobilenet/detail/crc32c.hpp>
+#include <mobilenet/model/crc32c.hpp>
 #include <mobilenet/version.hpp>
 
 #include <doctest/doctest.h>

@@ -2,12 +2,12 @@
 #include "support/files.hpp"
 #include "support/synthetic_model.hpp"
 
-#include <convert.hpp>
-#include <packed_model_writer.hpp>
+#include "cli/convert.hpp"
+#include "pack/packed_model_writer.hpp"
 
 #include <mobilenet/backends/reference.hpp>
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/network.hpp>
-#include <mobilenet/packed_model.hpp>
 
 #include <doctest/doctest.h>
 
@@ -93,8 +93,8 @@ class hand_made {
  public:
   hand_made& layer(const std::string& class_name, const std::string& name, const std::string& config = {}) {
     const std::string input = layers_.empty() ? R"("batch_input_shape":[null,4,4,3],)" : "";
-    layers_ += (layers_.empty() ? "" : ",") + std::string(R"({"class_name":")") + class_name + R"(","config":{)" + input +
-               config + (config.empty() ? "" : ",") + R"("name":")" + name + "\"}}";
+    layers_ += (layers_.empty() ? "" : ",") + std::string(R"({"class_name":")") + class_name + R"(","config":{)" +
+               input + config + (config.empty() ? "" : ",") + R"("name":")" + name + "\"}}";
     return *this;
   }
   hand_made& weight(const std::string& name, const std::string& shape, const std::vector<float>& values) {
@@ -107,8 +107,9 @@ class hand_made {
     if (!values_.empty()) support::write_file(folder / "weights.bin", std::as_bytes(std::span(values_)));
     const std::string path = values_.empty() ? "" : R"("weights.bin")";
     support::write_file(folder / "model.json",
-                        R"({"modelTopology":{"class_name":"Sequential","config":{"name":"by_hand","layers":[)" + layers_ +
-                            R"(]}},"weightsManifest":[{"paths":[)" + path + R"(],"weights":[)" + weights_ + "]}]}");
+                        R"({"modelTopology":{"class_name":"Sequential","config":{"name":"by_hand","layers":[)" +
+                            layers_ + R"(]}},"weightsManifest":[{"paths":[)" + path + R"(],"weights":[)" + weights_ +
+                            "]}]}");
   }
   result<model_source> read() const {
     const support::temporary_folder folder;
@@ -145,12 +146,15 @@ TEST_CASE("every layer of MobileNet becomes one packed layer") {
   o.classes = 10;
   const model_source m = read(make_synthetic_model(o));
   REQUIRE(m.layers.size() == 1 + 26 + 3);
-  CHECK(m.layers[0].params == layers::description(layers::conv2d{{96, 96, 3}, 16, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
+  CHECK(m.layers[0].params ==
+        layers::description(layers::conv2d{{96, 96, 3}, 16, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
   CHECK(m.layers[0].names == "conv1\nconv1_bn\nconv1_relu");
   CHECK(m.layers[0].folded_names == 2);
-  CHECK(m.layers[1].params == layers::description(layers::depthwise_conv2d{{48, 48, 16}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}));
+  CHECK(m.layers[1].params ==
+        layers::description(layers::depthwise_conv2d{{48, 48, 16}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}));
   CHECK(m.layers[2].params == layers::description(layers::pointwise_conv2d{{48, 48, 16}, 32, layers::relu6}));
-  CHECK(m.layers[3].params == layers::description(layers::depthwise_conv2d{{48, 48, 32}, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
+  CHECK(m.layers[3].params ==
+        layers::description(layers::depthwise_conv2d{{48, 48, 32}, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
   CHECK(m.layers[26].params == layers::description(layers::pointwise_conv2d{{3, 3, 512}, 512, layers::relu6}));
   CHECK(m.layers[26].names == "conv_pw_13\nconv_pw_13_bn\nconv_pw_13_relu");
   CHECK(m.layers[27].params == layers::description(layers::global_average_pool{{3, 3, 512}}));
@@ -252,9 +256,15 @@ TEST_CASE("batch norm is folded into kernel and bias") {
     hand_made m = one_convolution(config);
     m.layer("BatchNormalization", "bn", switches);
     if (config.empty()) m.weight("conv/bias", "[2]", {10, 20});
-    if (std::string_view(switches).find(R"("scale":false)") == std::string_view::npos) m.weight("bn/gamma", "[2]", {2, 3});
-    if (std::string_view(switches).find(R"("center":false)") == std::string_view::npos) m.weight("bn/beta", "[2]", {1, -1});
-    return m.weight("bn/moving_mean", "[2]", {4, 5}).weight("bn/moving_variance", "[2]", {3, 15}).read().value().layers[0];
+    if (std::string_view(switches).find(R"("scale":false)") == std::string_view::npos)
+      m.weight("bn/gamma", "[2]", {2, 3});
+    if (std::string_view(switches).find(R"("center":false)") == std::string_view::npos)
+      m.weight("bn/beta", "[2]", {1, -1});
+    return m.weight("bn/moving_mean", "[2]", {4, 5})
+        .weight("bn/moving_variance", "[2]", {3, 15})
+        .read()
+        .value()
+        .layers[0];
   };
   auto layer = model_with("", R"("epsilon":1)");
   CHECK(layer.kernel == std::vector<float>{1, 1.5, 3, 3, 5, 4.5});
@@ -343,7 +353,9 @@ TEST_CASE("what scales each channel before a Flatten and each value after it goe
   n.layer("Rescaling", "half", R"("scale":0.5,"offset":3)");
   n.layer("Dense", "fc", R"("units":1,"use_bias":false)").weight("fc/kernel", "[32,1]", std::vector<float>(32, 1));
   n.weight("conv/kernel", "[1,1,3,2]", std::vector<float>(6, 1));
-  n.weight("bn/gamma", "[2]", {2, 4}).weight("bn/moving_mean", "[2]", {0, 0}).weight("bn/moving_variance", "[2]", {1, 1});
+  n.weight("bn/gamma", "[2]", {2, 4})
+      .weight("bn/moving_mean", "[2]", {0, 0})
+      .weight("bn/moving_variance", "[2]", {1, 1});
   const auto dense = n.read().value().layers[1];
   REQUIRE(dense.kernel.size() == 32);
   for (std::size_t i = 0; i < 32; ++i) CHECK(dense.kernel[i] == (i % 2 == 0 ? 1 : 2));
@@ -353,7 +365,8 @@ TEST_CASE("what scales each channel before a Flatten and each value after it goe
 TEST_CASE("names and properties that only Keras 3 writes") {
   const std::vector<float> ones(6, 1.0f);
   hand_made n;
-  n.layer("DepthwiseConv2D", "dw", R"("kernel_size":1,"use_bias":false)").layer("BatchNormalization", "bn", R"("center":false)");
+  n.layer("DepthwiseConv2D", "dw", R"("kernel_size":1,"use_bias":false)")
+      .layer("BatchNormalization", "bn", R"("center":false)");
   n.layer("Activation", "relu", R"("activation":{"class_name":"function","config":"relu6"})");
   n.layer("GlobalAveragePooling2D", "pool", R"("keepdims":true)");
   n.layer("Conv2D", "preds", R"("filters":2,"kernel_size":1)").layer("Softmax", "softmax", R"("axis":-1)");
@@ -375,7 +388,9 @@ TEST_CASE("batch norm behind an activation or a pooling goes into the kernel tha
   hand_made m = one_convolution(R"(,"use_bias":false,"activation":"relu")");
   m.layer("GlobalAveragePooling2D", "pool");
   normalise(m);
-  m.layer("Dense", "out", R"("units":2)").weight("out/kernel", "[2,2]", {1, 2, 3, 4}).weight("out/bias", "[2]", {10, 20});
+  m.layer("Dense", "out", R"("units":2)")
+      .weight("out/kernel", "[2,2]", {1, 2, 3, 4})
+      .weight("out/bias", "[2]", {10, 20});
   const model_source pooled = m.read().value();
   CHECK(pooled.layers[1].names == "pool");
   CHECK(pooled.layers[2].names == "bn\ndrop\nout");
@@ -385,14 +400,16 @@ TEST_CASE("batch norm behind an activation or a pooling goes into the kernel tha
 
   m = one_convolution(R"(,"use_bias":false,"activation":"relu")");
   normalise(m);
-  m.layer("DepthwiseConv2D", "dw", R"("kernel_size":[2,1],"use_bias":false)").weight("dw/depthwise_kernel", "[2,1,2,1]", {1, 2, 3, 4});
+  m.layer("DepthwiseConv2D", "dw", R"("kernel_size":[2,1],"use_bias":false)")
+      .weight("dw/depthwise_kernel", "[2,1,2,1]", {1, 2, 3, 4});
   const model_source depthwise = m.read().value();
   CHECK(depthwise.layers[1].kernel == std::vector<float>{2, 1, 6, 2});
   CHECK(depthwise.layers[1].bias == std::vector<float>{4, 18});
 
   m = one_convolution(R"(,"use_bias":false,"activation":"relu")");
   normalise(m);
-  m.layer("Conv2D", "next", R"("filters":1,"kernel_size":[2,1],"use_bias":false)").weight("next/kernel", "[2,1,2,1]", {1, 2, 3, 4});
+  m.layer("Conv2D", "next", R"("filters":1,"kernel_size":[2,1],"use_bias":false)")
+      .weight("next/kernel", "[2,1,2,1]", {1, 2, 3, 4});
   const model_source next = m.read().value();
   CHECK(next.layers[1].kernel == std::vector<float>{2, 1, 6, 2});
   CHECK(next.layers[1].bias == std::vector<float>{22});
@@ -400,15 +417,18 @@ TEST_CASE("batch norm behind an activation or a pooling goes into the kernel tha
   // Where zeros are padded, the offset would count at the edges too.
   m = one_convolution(R"(,"use_bias":false,"activation":"relu")");
   normalise(m);
-  m.layer("Conv2D", "next", R"("filters":1,"kernel_size":[2,1],"padding":"same","use_bias":false)").weight("next/kernel", "[2,1,2,1]", {1, 2, 3, 4});
+  m.layer("Conv2D", "next", R"("filters":1,"kernel_size":[2,1],"padding":"same","use_bias":false)")
+      .weight("next/kernel", "[2,1,2,1]", {1, 2, 3, 4});
   CHECK(m.failure() ==
-        "layer 'bn' (BatchNormalization): not part of MobileNet v1: there is no convolution right before or after it to take it in");
+        "layer 'bn' (BatchNormalization): not part of MobileNet v1: there is no convolution right before or after it "
+        "to take it in");
 }
 
 TEST_CASE("a sigmoid of one score becomes two classes") {
   const auto ending = [](const std::string& units, const std::vector<float>& kernel) {
     hand_made m;
-    m.layer("GlobalAveragePooling2D", "pool").layer("Dense", "out", "\"units\":" + units + R"(,"use_bias":false,"activation":"sigmoid")");
+    m.layer("GlobalAveragePooling2D", "pool")
+        .layer("Dense", "out", "\"units\":" + units + R"(,"use_bias":false,"activation":"sigmoid")");
     return m.weight("out/kernel", "[3," + units + "]", kernel);
   };
   const model_source source = ending("1", {1, 2, 3}).read().value();
@@ -435,7 +455,8 @@ TEST_CASE("sigmoids of several scores are a layer, and their classes do not excl
 
 TEST_CASE("a Rescaling layer in front becomes part of the preprocessing") {
   hand_made m;
-  m.layer("Rescaling", "rescaling", R"("scale":0.5,"offset":-3)").layer("Conv2D", "conv", R"("filters":1,"kernel_size":1)");
+  m.layer("Rescaling", "rescaling", R"("scale":0.5,"offset":-3)")
+      .layer("Conv2D", "conv", R"("filters":1,"kernel_size":1)");
   m.weight("conv/kernel", "[1,1,3,1]", {1, 2, 3}).weight("conv/bias", "[1]", {0});
   const model_source source = m.read().value();
   CHECK(source.preprocessing == preprocessing{preprocessing::formula::multiply_add, 0.5f, -3.0f});
@@ -471,14 +492,19 @@ TEST_CASE("class names") {
   using names = std::vector<std::string>;
   CHECK(tools::read_model(options, report).value().labels.empty());
   CHECK(labels("a\nb c\nd\n").value().labels == names{"a", "b c", "d"});
-  CHECK(labels("\xef\xbb\xbf" "a\r\na\r\n\xc3\xa4").value().labels == names{"a", "a", "\xc3\xa4"});
+  CHECK(labels("\xef\xbb\xbf"
+               "a\r\na\r\n\xc3\xa4")
+            .value()
+            .labels == names{"a", "a", "\xc3\xa4"});
   CHECK(report.labels == folder / "names");
-  CHECK(labels("a\nb\n").error().message == (folder / "names: has 2 lines, expected 3, one for each class of the model"));
+  CHECK(labels("a\nb\n").error().message ==
+        (folder / "names: has 2 lines, expected 3, one for each class of the model"));
   CHECK(labels("a\n\nc\n").error().message == (folder / "names: line 2 is empty, expected a class name"));
   CHECK(labels("a\n\x01z\nc\n").error().message ==
         (folder / "names: line 2 is \"\\x01z\", expected text without control characters"));
   options.labels = folder / "none";
-  CHECK(tools::read_model(options, report).error().message == (folder / "none: cannot open: No such file or directory"));
+  CHECK(tools::read_model(options, report).error().message ==
+        (folder / "none: cannot open: No such file or directory"));
 
   options.labels.clear();
   support::write_file(folder / "labels.txt", std::string_view("x\ny\nz\n"));
@@ -602,86 +628,158 @@ TEST_CASE("each way a topology can be wrong has its message") {
   };
   const row rows[] = {
       // properties of a convolution
-      {{{R"("strides":[2,2])", R"("strides":"two")"}}, conv1 + "strides: found \"two\", expected an array of 2 positive integers"},
-      {{{R"("strides":[2,2])", R"("strides":[0,0])"}}, conv1 + "strides: found [0, 0], expected an array of 2 positive integers"},
+      {{{R"("strides":[2,2])", R"("strides":"two")"}},
+       conv1 + "strides: found \"two\", expected an array of 2 positive integers"},
+      {{{R"("strides":[2,2])", R"("strides":[0,0])"}},
+       conv1 + "strides: found [0, 0], expected an array of 2 positive integers"},
       {{{R"("strides":[2,2])", R"("strides":[2,1])"}}, conv1 + "strides: found [2, 1], expected two equal numbers"},
       {{{R"("strides":[2,2])", R"("strides":-2)"}}, conv1 + "strides: found -2, expected a positive integer"},
-      {{{R"("strides":[2,2])", R"("strides":[5000,5000])"}}, "model.json: layer 'conv1' (Conv2D): a window of 3x3 with stride 5000, expected at most 1024"},
-      {{{R"("kernel_size":[3,3])", R"("kernel_size":[3])"}}, conv1 + "kernel_size: found [3], expected an array of 2 positive integers"},
-      {{{R"("kernel_size":[3,3],)", ""}}, conv1 + "kernel_size: found nothing, expected an array of 2 positive integers"},
-      {{{R"("kernel_size":[3,3])", R"("kernel_size":[5,5])"}}, "model.json: weight 'conv1/kernel' has shape [3, 3, 3, 8], expected [5, 5, 3, 8]"},
+      {{{R"("strides":[2,2])", R"("strides":[5000,5000])"}},
+       "model.json: layer 'conv1' (Conv2D): a window of 3x3 with stride 5000, expected at most 1024"},
+      {{{R"("kernel_size":[3,3])", R"("kernel_size":[3])"}},
+       conv1 + "kernel_size: found [3], expected an array of 2 positive integers"},
+      {{{R"("kernel_size":[3,3],)", ""}},
+       conv1 + "kernel_size: found nothing, expected an array of 2 positive integers"},
+      {{{R"("kernel_size":[3,3])", R"("kernel_size":[5,5])"}},
+       "model.json: weight 'conv1/kernel' has shape [3, 3, 3, 8], expected [5, 5, 3, 8]"},
       {{{R"("filters":8)", R"("filters":0)"}}, conv1 + "filters: found 0, expected a positive integer"},
       {{{R"("filters":8)", R"("filters":"8")"}}, conv1 + "filters: found \"8\", expected a positive integer"},
-      {{{R"("filters":8)", R"("filters":4000000000)"}}, conv1 + "filters: found 4000000000, expected a positive integer"},
-      {{{R"("filters":8)", R"("filters":9)"}}, "model.json: weight 'conv1/kernel' has shape [3, 3, 3, 8], expected [3, 3, 3, 9]"},
-      {{{R"("padding":"same")", R"("padding":"SAME")"}}, conv1 + "padding: found \"SAME\", expected \"same\" or \"valid\""},
-      {{{R"("padding":"same")", R"("padding":"causal")"}}, conv1 + "padding: found \"causal\", expected \"same\" or \"valid\""},
-      {{{R"("data_format":"channels_last")", R"("data_format":"channels_first")"}}, conv1 + "data_format: found \"channels_first\", expected \"channels_last\""},
+      {{{R"("filters":8)", R"("filters":4000000000)"}},
+       conv1 + "filters: found 4000000000, expected a positive integer"},
+      {{{R"("filters":8)", R"("filters":9)"}},
+       "model.json: weight 'conv1/kernel' has shape [3, 3, 3, 8], expected [3, 3, 3, 9]"},
+      {{{R"("padding":"same")", R"("padding":"SAME")"}},
+       conv1 + "padding: found \"SAME\", expected \"same\" or \"valid\""},
+      {{{R"("padding":"same")", R"("padding":"causal")"}},
+       conv1 + "padding: found \"causal\", expected \"same\" or \"valid\""},
+      {{{R"("data_format":"channels_last")", R"("data_format":"channels_first")"}},
+       conv1 + "data_format: found \"channels_first\", expected \"channels_last\""},
       {{{R"("dilation_rate":[1,1])", R"("dilation_rate":[2,2])"}}, conv1 + "dilation_rate: found [2, 2], expected 1"},
       {{{R"("dilation_rate":[1,1])", R"("groups":3)"}}, conv1 + "groups: found 3, expected 1"},
-      {{{R"("activation":"linear")", R"("activation":"relu7")"}}, conv1 + "activation: found \"relu7\", expected linear, relu, relu6, softmax or sigmoid"},
-      {{{R"("activation":"linear")", R"("activation":{"class_name":"Custom"})"}}, conv1 + "activation: found an object, expected a string"},
+      {{{R"("activation":"linear")", R"("activation":"relu7")"}},
+       conv1 + "activation: found \"relu7\", expected linear, relu, relu6, softmax or sigmoid"},
+      {{{R"("activation":"linear")", R"("activation":{"class_name":"Custom"})"}},
+       conv1 + "activation: found an object, expected a string"},
       {{{R"("use_bias":false)", R"("use_bias":"no")"}}, conv1 + "use_bias: found \"no\", expected true or false"},
-      {{{R"("use_bias":false)", R"("use_bias":true)"}}, "model.json: weight 'conv1/bias' is missing from weightsManifest"},
-      {{{R"("depth_multiplier":1)", R"("depth_multiplier":2)"}}, layers + "[4].config.depth_multiplier: found 2, expected 1"},
+      {{{R"("use_bias":false)", R"("use_bias":true)"}},
+       "model.json: weight 'conv1/bias' is missing from weightsManifest"},
+      {{{R"("depth_multiplier":1)", R"("depth_multiplier":2)"}},
+       layers + "[4].config.depth_multiplier: found 2, expected 1"},
       // batch norm and activations
       {{{R"("axis":-1)", R"("axis":1)"}}, layers + "[2].config.axis: found 1, expected -1, the channels"},
-      {{{R"("epsilon":0.001)", R"("epsilon":"small")"}}, layers + "[2].config.epsilon: found \"small\", expected a number"},
-      {{{R"("epsilon":0.001)", R"("epsilon":-2)"}}, "model.json: layer 'conv1_bn' (BatchNormalization): moving_variance[0] + epsilon is -1.480120, expected more than 0"},
+      {{{R"("epsilon":0.001)", R"("epsilon":"small")"}},
+       layers + "[2].config.epsilon: found \"small\", expected a number"},
+      {{{R"("epsilon":0.001)", R"("epsilon":-2)"}},
+       "model.json: layer 'conv1_bn' (BatchNormalization): moving_variance[0] + epsilon is -1.480120, expected more "
+       "than 0"},
       {{{R"("scale":true)", R"("scale":false)"}}, "model.json: weight 'conv1_bn/gamma' belongs to no layer"},
       {{{R"("center":true)", R"("center":1)"}}, layers + "[2].config.center: found 1, expected true or false"},
-      {{{R"("activation":"relu6")", R"("activation":"ReLU6")"}}, layers + "[3].config.activation: found \"ReLU6\", expected linear, relu, relu6, softmax or sigmoid"},
-      {{{R"("activation":"relu6")", R"("rate":1)"}}, layers + "[3].config.activation: found nothing, expected the name of an activation"},
-      {{{R"("activation":"relu6")", R"("activation":"softmax")"}}, "model.json: layer 'conv1_relu' (Activation): not part of MobileNet v1: softmax over an activation of 8x8x8"},
+      {{{R"("activation":"relu6")", R"("activation":"ReLU6")"}},
+       layers + "[3].config.activation: found \"ReLU6\", expected linear, relu, relu6, softmax or sigmoid"},
+      {{{R"("activation":"relu6")", R"("rate":1)"}},
+       layers + "[3].config.activation: found nothing, expected the name of an activation"},
+      {{{R"("activation":"relu6")", R"("activation":"softmax")"}},
+       "model.json: layer 'conv1_relu' (Activation): not part of MobileNet v1: softmax over an activation of 8x8x8"},
       // the input
-      {{{R"([null,16,16,3])", R"([null,16,16,4])"}}, layers + "[0].config.batch_input_shape: found [null, 16, 16, 4], expected [null, height, width, 3], height and width from 1 to 2048"},
-      {{{R"([null,16,16,3])", R"([null,null,null,3])"}}, layers + "[0].config.batch_input_shape: found [null, null, null, 3], expected [null, height, width, 3], height and width from 1 to 2048"},
-      {{{R"([null,16,16,3])", R"([null,-16,16,3])"}}, layers + "[0].config.batch_input_shape: found [null, -16, 16, 3], expected [null, height, width, 3], height and width from 1 to 2048"},
-      {{{R"([null,16,16,3])", R"([null,100000,100000,3])"}}, layers + "[0].config.batch_input_shape: found [null, 100000, 100000, 3], expected [null, height, width, 3], height and width from 1 to 2048"},
-      {{{R"("batch_input_shape":[null,16,16,3],)", ""}}, "model.json: layer 'input_1' (InputLayer): the first layer has no batch_input_shape"},
-      {{{R"([null,16,16,3])", R"([null,1,1,3])"}, {R"("padding":"same")", R"("padding":"valid")"}}, "model.json: layer 'conv1' (Conv2D): its window of 3x3 is larger than its input of 1x1x3"},
+      {{{R"([null,16,16,3])", R"([null,16,16,4])"}},
+       layers + "[0].config.batch_input_shape: found [null, 16, 16, 4], expected [null, height, width, 3], height and "
+                "width from 1 to 2048"},
+      {{{R"([null,16,16,3])", R"([null,null,null,3])"}},
+       layers + "[0].config.batch_input_shape: found [null, null, null, 3], expected [null, height, width, 3], height "
+                "and width from 1 to 2048"},
+      {{{R"([null,16,16,3])", R"([null,-16,16,3])"}},
+       layers + "[0].config.batch_input_shape: found [null, -16, 16, 3], expected [null, height, width, 3], height and "
+                "width from 1 to 2048"},
+      {{{R"([null,16,16,3])", R"([null,100000,100000,3])"}},
+       layers + "[0].config.batch_input_shape: found [null, 100000, 100000, 3], expected [null, height, width, 3], "
+                "height and width from 1 to 2048"},
+      {{{R"("batch_input_shape":[null,16,16,3],)", ""}},
+       "model.json: layer 'input_1' (InputLayer): the first layer has no batch_input_shape"},
+      {{{R"([null,16,16,3])", R"([null,1,1,3])"}, {R"("padding":"same")", R"("padding":"valid")"}},
+       "model.json: layer 'conv1' (Conv2D): its window of 3x3 is larger than its input of 1x1x3"},
       // the chain
-      {{{R"("class_name":"BatchNormalization")", R"("class_name":"LayerNormalization")"}}, "model.json: layer 'conv1_bn' (LayerNormalization): not part of MobileNet v1"},
-      {{{R"([["conv1",0,0,{}]])", R"([["nowhere",0,0,{}]])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): its input 'nowhere' is not part of the model"},
-      {{{R"([["input_1",0,0,{}]])", R"([["conv1_relu",0,0,{}]])"}}, "model.json: layer 'conv1_relu' (Activation): it needs its own output as input: a cycle"},
-      {{{R"([["conv1",0,0,{}]])", R"([["conv1_bn",0,0,{}]])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): it needs its own output as input: a cycle"},
-      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): it has 0 inputs, expected 1"},
-      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":"conv1")"}}, layers + "[2].inbound_nodes: found \"conv1\", expected an array"},
-      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[7])"}}, layers + "[2].inbound_nodes[0]: found 7, expected an array of [layer, 0, 0]"},
-      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[[[7,0,0]]])"}}, layers + "[2].inbound_nodes[0][0]: found [7, 0, 0], expected an array of layer name, 0, 0"},
-      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[{"kwargs":{}}])"}}, layers + "[2].inbound_nodes[0].args: found nothing, expected an array"},
-      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[[["conv1",0,0,{}]],[["conv1",0,0,{}]]])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): it is used 2 times, expected once"},
-      {{{R"([["conv1",0,0,{}]])", R"([["conv1",0,0,{}],["input_1",0,0,{}]])"}}, "model.json: layer 'conv1_bn' (BatchNormalization): it has 2 inputs, expected 1"},
-      {{{R"({"class_name":"Activation","config":{"name":"conv_pw_2_relu")", R"({"class_name":"Add","config":{"name":"conv_pw_2_relu")"},
-        {R"([["conv_pw_2_bn",0,0,{}]])", R"([["conv_pw_2_bn",0,0,{}],["conv_pw_1_relu",0,0,{}]])"}}, "model.json: layer 'conv_pw_2_relu' (Add): not part of MobileNet v1"},
+      {{{R"("class_name":"BatchNormalization")", R"("class_name":"LayerNormalization")"}},
+       "model.json: layer 'conv1_bn' (LayerNormalization): not part of MobileNet v1"},
+      {{{R"([["conv1",0,0,{}]])", R"([["nowhere",0,0,{}]])"}},
+       "model.json: layer 'conv1_bn' (BatchNormalization): its input 'nowhere' is not part of the model"},
+      {{{R"([["input_1",0,0,{}]])", R"([["conv1_relu",0,0,{}]])"}},
+       "model.json: layer 'conv1_relu' (Activation): it needs its own output as input: a cycle"},
+      {{{R"([["conv1",0,0,{}]])", R"([["conv1_bn",0,0,{}]])"}},
+       "model.json: layer 'conv1_bn' (BatchNormalization): it needs its own output as input: a cycle"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[])"}},
+       "model.json: layer 'conv1_bn' (BatchNormalization): it has 0 inputs, expected 1"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":"conv1")"}},
+       layers + "[2].inbound_nodes: found \"conv1\", expected an array"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[7])"}},
+       layers + "[2].inbound_nodes[0]: found 7, expected an array of [layer, 0, 0]"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[[[7,0,0]]])"}},
+       layers + "[2].inbound_nodes[0][0]: found [7, 0, 0], expected an array of layer name, 0, 0"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[{"kwargs":{}}])"}},
+       layers + "[2].inbound_nodes[0].args: found nothing, expected an array"},
+      {{{R"("inbound_nodes":[[["conv1",0,0,{}]]])", R"("inbound_nodes":[[["conv1",0,0,{}]],[["conv1",0,0,{}]]])"}},
+       "model.json: layer 'conv1_bn' (BatchNormalization): it is used 2 times, expected once"},
+      {{{R"([["conv1",0,0,{}]])", R"([["conv1",0,0,{}],["input_1",0,0,{}]])"}},
+       "model.json: layer 'conv1_bn' (BatchNormalization): it has 2 inputs, expected 1"},
+      {{{R"({"class_name":"Activation","config":{"name":"conv_pw_2_relu")",
+         R"({"class_name":"Add","config":{"name":"conv_pw_2_relu")"},
+        {R"([["conv_pw_2_bn",0,0,{}]])", R"([["conv_pw_2_bn",0,0,{}],["conv_pw_1_relu",0,0,{}]])"}},
+       "model.json: layer 'conv_pw_2_relu' (Add): not part of MobileNet v1"},
       // The first that does not fit is named, of whatever kind: here an activation before an Add, as in MobileNet v3.
-      {{{R"("activation":"relu6")", R"("activation":"hard_silu")"}, {R"({"class_name":"Activation","config":{"name":"conv_pw_2_relu")", R"({"class_name":"Add","config":{"name":"conv_pw_2_relu")"},
-        {R"([["conv_pw_2_bn",0,0,{}]])", R"([["conv_pw_2_bn",0,0,{}],["conv_pw_1_relu",0,0,{}]])"}}, layers + "[3].config.activation: found \"hard_silu\", expected linear, relu, relu6, softmax or sigmoid"},
-      {{{R"([["conv_dw_2_relu",0,0,{}]])", R"([["conv_pw_1_relu",0,0,{}]])"}}, "model.json: layer 'conv_pw_2' (Conv2D): not part of MobileNet v1: it branches off after 'conv_pw_1_relu', where 'conv_dw_2' follows already"},
-      {{{R"("name":"conv1_bn",)", R"("name":"conv1",)"}, {R"("name":"conv1_bn",)", R"("name":"conv1",)"}}, "model.json: layer 'conv1' (BatchNormalization): there are two of this name"},
-      {{{R"("name":"conv1_bn",)", R"("name":"conv1_xy",)"}}, layers + "[2].name: found \"conv1_bn\", expected \"conv1_xy\", the name in its config"},
+      {{{R"("activation":"relu6")", R"("activation":"hard_silu")"},
+        {R"({"class_name":"Activation","config":{"name":"conv_pw_2_relu")",
+         R"({"class_name":"Add","config":{"name":"conv_pw_2_relu")"},
+        {R"([["conv_pw_2_bn",0,0,{}]])", R"([["conv_pw_2_bn",0,0,{}],["conv_pw_1_relu",0,0,{}]])"}},
+       layers + "[3].config.activation: found \"hard_silu\", expected linear, relu, relu6, softmax or sigmoid"},
+      {{{R"([["conv_dw_2_relu",0,0,{}]])", R"([["conv_pw_1_relu",0,0,{}]])"}},
+       "model.json: layer 'conv_pw_2' (Conv2D): not part of MobileNet v1: it branches off after 'conv_pw_1_relu', "
+       "where 'conv_dw_2' follows already"},
+      {{{R"("name":"conv1_bn",)", R"("name":"conv1",)"}, {R"("name":"conv1_bn",)", R"("name":"conv1",)"}},
+       "model.json: layer 'conv1' (BatchNormalization): there are two of this name"},
+      {{{R"("name":"conv1_bn",)", R"("name":"conv1_xy",)"}},
+       layers + "[2].name: found \"conv1_bn\", expected \"conv1_xy\", the name in its config"},
       {{{R"("name":"conv1_bn",)", R"("name":7,)"}}, layers + "[2].config.name: found 7, expected a string"},
-      {{{R"("name":"conv1_bn",)", R"("name":"a\nb",)"}}, layers + "[2].config.name: found \"a\\x0ab\", expected a name of printable characters"},
-      {{{R"("output_layers":[["reshape_2",0,0]])", R"("output_layers":[["reshape_3",0,0]])"}}, "model.json: modelTopology.model_config.config.output_layers: 'reshape_3' is no layer of the model"},
-      {{{R"("output_layers":[["reshape_2",0,0]])", R"("output_layers":[["reshape_2",0,0],["conv1",0,0]])"}}, "model.json: modelTopology.model_config.config.output_layers: found [an array, an array], expected one output"},
-      {{{R"("class_name":"Model")", R"("class_name":"Graph")"}}, "model.json: modelTopology.model_config.class_name: found \"Graph\", expected Model, Functional or Sequential"},
-      {{{R"("class_name":"Model",)", ""}}, "model.json: modelTopology.model_config.class_name: found nothing, expected a string"},
-      {{{R"("layers":[{"class_name":"InputLayer")", R"("layers":{},"x":[{"class_name":"InputLayer")"}}, layers + ": found an object, expected an array of layers"},
-      {{{R"({"class_name":"InputLayer")", R"(7,{"class_name":"InputLayer")"}}, layers + "[0]: found 7, expected an object"},
-      {{{R"({"class_name":"InputLayer")", R"({"class":"InputLayer")"}}, layers + "[0].class_name: found nothing, expected a string"},
+      {{{R"("name":"conv1_bn",)", R"("name":"a\nb",)"}},
+       layers + "[2].config.name: found \"a\\x0ab\", expected a name of printable characters"},
+      {{{R"("output_layers":[["reshape_2",0,0]])", R"("output_layers":[["reshape_3",0,0]])"}},
+       "model.json: modelTopology.model_config.config.output_layers: 'reshape_3' is no layer of the model"},
+      {{{R"("output_layers":[["reshape_2",0,0]])", R"("output_layers":[["reshape_2",0,0],["conv1",0,0]])"}},
+       "model.json: modelTopology.model_config.config.output_layers: found [an array, an array], expected one output"},
+      {{{R"("class_name":"Model")", R"("class_name":"Graph")"}},
+       "model.json: modelTopology.model_config.class_name: found \"Graph\", expected Model, Functional or Sequential"},
+      {{{R"("class_name":"Model",)", ""}},
+       "model.json: modelTopology.model_config.class_name: found nothing, expected a string"},
+      {{{R"("layers":[{"class_name":"InputLayer")", R"("layers":{},"x":[{"class_name":"InputLayer")"}},
+       layers + ": found an object, expected an array of layers"},
+      {{{R"({"class_name":"InputLayer")", R"(7,{"class_name":"InputLayer")"}},
+       layers + "[0]: found 7, expected an object"},
+      {{{R"({"class_name":"InputLayer")", R"({"class":"InputLayer")"}},
+       layers + "[0].class_name: found nothing, expected a string"},
       // the head
-      {{{R"("target_shape":[1,1,32])", R"("target_shape":[1,1,33])"}}, layers + "[17].config.target_shape: found [1, 1, 33], expected a shape of 32 elements"},
-      {{{R"("target_shape":[1,1,32])", R"("target_shape":[-1,-1,32])"}}, layers + "[17].config.target_shape: found [-1, -1, 32], expected positive integers, and -1 at most once"},
-      {{{R"("target_shape":[1,1,32])", R"("target_shape":[2,4,4])"}}, "model.json: layer 'reshape_1' (Reshape): not part of MobileNet v1: it makes [2, 4, 4] of 1x1x32"},
-      {{{R"("target_shape":[1,1,32])", R"("target_shape":[32])"}}, "model.json: layer 'conv_preds' (Conv2D): its input is [batch, channels], expected [batch, height, width, channels]"},
-      {{{R"("target_shape":[3])", R"("target_shape":3)"}}, layers + "[21].config.target_shape: found 3, expected an array of integers"},
+      {{{R"("target_shape":[1,1,32])", R"("target_shape":[1,1,33])"}},
+       layers + "[17].config.target_shape: found [1, 1, 33], expected a shape of 32 elements"},
+      {{{R"("target_shape":[1,1,32])", R"("target_shape":[-1,-1,32])"}},
+       layers + "[17].config.target_shape: found [-1, -1, 32], expected positive integers, and -1 at most once"},
+      {{{R"("target_shape":[1,1,32])", R"("target_shape":[2,4,4])"}},
+       "model.json: layer 'reshape_1' (Reshape): not part of MobileNet v1: it makes [2, 4, 4] of 1x1x32"},
+      {{{R"("target_shape":[1,1,32])", R"("target_shape":[32])"}},
+       "model.json: layer 'conv_preds' (Conv2D): its input is [batch, channels], expected [batch, height, width, "
+       "channels]"},
+      {{{R"("target_shape":[3])", R"("target_shape":3)"}},
+       layers + "[21].config.target_shape: found 3, expected an array of integers"},
       // weights
-      {{{R"("name":"conv1/kernel")", R"("name":"conv1/kernl")"}}, "model.json: weight 'conv1/kernel' is missing from weightsManifest"},
-      {{{R"("name":"conv1/kernel")", R"("name":"conv_preds/kernel")"}}, "model.json: weight 'conv_preds/kernel' is in weightsManifest twice"},
-      {{{R"("name":"conv1/kernel")", R"("name":"a/conv1/kernel")"}, {R"("name":"conv1_bn/gamma")", R"("name":"b/conv1/kernel")"}}, "model.json: weight 'conv1/kernel' may be 'a/conv1/kernel' or 'b/conv1/kernel', expected one"},
-      {{{R"("shape":[3,3,3,8])", R"("shape":[8,3,3,3])"}}, "model.json: weight 'conv1/kernel' has shape [8, 3, 3, 3], expected [3, 3, 3, 8]"},
-      {{{R"("shape":[3,3,3,8],"dtype":"float32")", R"("shape":[3,3,3,8],"dtype":"int32")"}}, "model.json: weight 'conv1/kernel' holds integers, expected float32"},
-      {{{R"("weights":[{)", R"("weights":[{"name":"foo/bar","shape":[1],"dtype":"float32","group":"optimizer"},{)"}}, "group1-shard1of1.bin: holds 5964 bytes, expected 5968 for the 28 weights of weightsManifest[0]"},
+      {{{R"("name":"conv1/kernel")", R"("name":"conv1/kernl")"}},
+       "model.json: weight 'conv1/kernel' is missing from weightsManifest"},
+      {{{R"("name":"conv1/kernel")", R"("name":"conv_preds/kernel")"}},
+       "model.json: weight 'conv_preds/kernel' is in weightsManifest twice"},
+      {{{R"("name":"conv1/kernel")", R"("name":"a/conv1/kernel")"},
+        {R"("name":"conv1_bn/gamma")", R"("name":"b/conv1/kernel")"}},
+       "model.json: weight 'conv1/kernel' may be 'a/conv1/kernel' or 'b/conv1/kernel', expected one"},
+      {{{R"("shape":[3,3,3,8])", R"("shape":[8,3,3,3])"}},
+       "model.json: weight 'conv1/kernel' has shape [8, 3, 3, 3], expected [3, 3, 3, 8]"},
+      {{{R"("shape":[3,3,3,8],"dtype":"float32")", R"("shape":[3,3,3,8],"dtype":"int32")"}},
+       "model.json: weight 'conv1/kernel' holds integers, expected float32"},
+      {{{R"("weights":[{)", R"("weights":[{"name":"foo/bar","shape":[1],"dtype":"float32","group":"optimizer"},{)"}},
+       "group1-shard1of1.bin: holds 5964 bytes, expected 5968 for the 28 weights of weightsManifest[0]"},
   };
   CHECK(m.failure(good.json) == "(no error)");
   for (const row& r : rows) {
@@ -696,24 +794,35 @@ TEST_CASE("layers that stand where MobileNet has none") {
         "layer 'pad' (ZeroPadding2D): not part of MobileNet v1: no convolution follows it");
   CHECK(one_convolution(bias).layer("ZeroPadding2D", "pad").layer("ReLU", "relu").failure() ==
         "layer 'relu' (ReLU): not part of MobileNet v1: there is no convolution right before it to take it in");
-  CHECK(one_convolution(bias).layer("ReLU", "relu").layer("BatchNormalization", "bn", R"("scale":false,"center":false)")
-            .weight("bn/moving_mean", "[2]", {1, 1}).weight("bn/moving_variance", "[2]", {1, 1}).failure() ==
-        "layer 'bn' (BatchNormalization): not part of MobileNet v1: there is no convolution right before or after it to take it in");
+  CHECK(one_convolution(bias)
+            .layer("ReLU", "relu")
+            .layer("BatchNormalization", "bn", R"("scale":false,"center":false)")
+            .weight("bn/moving_mean", "[2]", {1, 1})
+            .weight("bn/moving_variance", "[2]", {1, 1})
+            .failure() ==
+        "layer 'bn' (BatchNormalization): not part of MobileNet v1: there is no convolution right before or after it "
+        "to take it in");
   CHECK(one_convolution(bias).layer("GlobalAveragePooling2D", "pool").layer("ReLU", "relu").failure() ==
         "layer 'relu' (ReLU): not part of MobileNet v1: there is no convolution right before it to take it in");
   CHECK(one_convolution(bias).layer("AveragePooling2D", "pool").failure() ==
         "layer 'pool' (AveragePooling2D): not part of MobileNet v1: its window is not the whole 4x4 of its input");
   CHECK(one_convolution(bias).layer("AveragePooling2D", "pool", R"("pool_size":[4,4])").failure() == "(no error)");
-  CHECK(one_convolution(bias).layer("MaxPooling2D", "pool").failure() == "layer 'pool' (MaxPooling2D): not part of MobileNet v1");
+  CHECK(one_convolution(bias).layer("MaxPooling2D", "pool").failure() ==
+        "layer 'pool' (MaxPooling2D): not part of MobileNet v1");
   CHECK(one_convolution(bias).layer("ReLU", "relu", R"("negative_slope":0.1)").failure() ==
         "modelTopology.config.layers[1].config.negative_slope: found 0.1, expected 0");
   CHECK(one_convolution(bias).layer("ReLU", "relu", R"("max_value":-1)").failure() ==
         "modelTopology.config.layers[1].config.max_value: found -1, expected a number, 0 or more");
   CHECK(one_convolution(bias).layer("ZeroPadding2D", "pad", R"("padding":[1,2,3])").failure() ==
-        "modelTopology.config.layers[1].config.padding: found [1, 2, 3], expected an integer, two integers or [[top, bottom], [left, right]]");
-  CHECK(hand_made().layer("ZeroPadding2D", "pad", R"("padding":3)").layer("Conv2D", "conv", R"("filters":1,"kernel_size":3,"use_bias":false)")
-            .weight("conv/kernel", "[3,3,3,1]", std::vector<float>(27)).failure() ==
-        "layer 'conv' (Conv2D): padding of 3, 3, 3, 3 (top, left, bottom, right), expected less than its window of 3x3");
+        "modelTopology.config.layers[1].config.padding: found [1, 2, 3], expected an integer, two integers or [[top, "
+        "bottom], [left, right]]");
+  CHECK(
+      hand_made()
+          .layer("ZeroPadding2D", "pad", R"("padding":3)")
+          .layer("Conv2D", "conv", R"("filters":1,"kernel_size":3,"use_bias":false)")
+          .weight("conv/kernel", "[3,3,3,1]", std::vector<float>(27))
+          .failure() ==
+      "layer 'conv' (Conv2D): padding of 3, 3, 3, 3 (top, left, bottom, right), expected less than its window of 3x3");
   CHECK(hand_made().layer("Dropout", "drop").failure() == "the model has no layers that compute anything");
 }
 
@@ -751,8 +860,9 @@ TEST_CASE("10,000 mutations of a good model.json crash nothing") {
   good.write_to(m.folder.path());
   std::mt19937 random(1);
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
-  constexpr std::string_view values[] = {"0", "-1", "1", "3", "1e9", "2147483647", "4294967296", "1e300", "null", "true",
-                                         "\"\"", "\"conv1\"", "[]", "{}", "[null]", "[[[]]]", "\"same\"", "0.5"};
+  constexpr std::string_view values[] = {"0",          "-1",    "1",      "3",      "1e9",      "2147483647",
+                                         "4294967296", "1e300", "null",   "true",   "\"\"",     "\"conv1\"",
+                                         "[]",         "{}",    "[null]", "[[[]]]", "\"same\"", "0.5"};
   // A value: from after a ':' or ',' to the next ',' or bracket.
   const auto value_at = [&](const std::string& text, std::size_t from) {
     const std::size_t begin = std::min(text.find_first_of(":,[", from), text.size() - 1) + 1;

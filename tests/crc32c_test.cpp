@@ -1,4 +1,4 @@
-#include <mobilenet/detail/crc32c.hpp>
+#include <mobilenet/model/crc32c.hpp>
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,7 @@
 #include "support/hand_made_images.hpp"
 #include "support/tiny_images.hpp"
 
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 
 #include <doctest/doctest.h>
 

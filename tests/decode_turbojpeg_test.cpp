@@ -6,9 +6,9 @@
 #include "support/hand_made_images.hpp"
 #include "support/tiny_images.hpp"
 
-#include <mobilenet/decode_turbojpeg.hpp>
+#include <mobilenet/image/decode_turbojpeg.hpp>
 #if MOBILENET_WITH_DECODE
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 #endif
 
 #include <algorithm>

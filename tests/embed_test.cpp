@@ -4,13 +4,13 @@
 #include "support/synthetic_model.hpp"
 #include "support/tiny_images.hpp"
 
-#include <built_in_backends.hpp>
-#include <convert.hpp>
-#include <json_value.hpp>
+#include "cli/built_in_backends.hpp"
+#include "cli/convert.hpp"
+#include "tfjs/json_value.hpp"
 
 #include <mobilenet/backends/reference.hpp>
 #include <mobilenet/classifier.hpp>
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 
 #include <doctest/doctest.h>
 

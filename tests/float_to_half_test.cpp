@@ -1,4 +1,4 @@
-#include <float_to_half.hpp>
+#include "pack/float_to_half.hpp"
 
 #include <mobilenet/detail/half.hpp>
 

@@ -4,10 +4,10 @@
 #include "support/files.hpp"
 
 #include <mobilenet/classifier.hpp>
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 
-#include <convert.hpp>
-#include <packed_model_writer.hpp>
+#include "cli/convert.hpp"
+#include "pack/packed_model_writer.hpp"
 
 #include <doctest/doctest.h>
 

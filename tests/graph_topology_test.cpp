@@ -3,8 +3,8 @@
 #include "support/files.hpp"
 #include "support/synthetic_graph.hpp"
 
-#include <convert.hpp>
-#include <packed_model_writer.hpp>
+#include "cli/convert.hpp"
+#include "pack/packed_model_writer.hpp"
 
 #include <doctest/doctest.h>
 
@@ -73,9 +73,11 @@ std::string edited(std::string json, const edits& changes) {
 TEST_CASE("the nodes of a graph become packed layers") {
   const auto m = read(small());
   REQUIRE(m.layers.size() == 8);
-  CHECK(m.layers[0].params == layers::description(layers::conv2d{{16, 16, 3}, 8, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
+  CHECK(m.layers[0].params ==
+        layers::description(layers::conv2d{{16, 16, 3}, 8, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
   CHECK(m.layers[0].names == "conv1/Relu6");
-  CHECK(m.layers[1].params == layers::description(layers::depthwise_conv2d{{8, 8, 8}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}));
+  CHECK(m.layers[1].params ==
+        layers::description(layers::depthwise_conv2d{{8, 8, 8}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}));
   CHECK(m.layers[2].params == layers::description(layers::pointwise_conv2d{{8, 8, 8}, 16, layers::relu6}));
   CHECK(m.layers[5].params == layers::description(layers::global_average_pool{{4, 4, 32}}));
   CHECK(m.layers[6].params == layers::description(layers::dense{{1, 1, 32}, 3, {}}));
@@ -117,7 +119,8 @@ TEST_CASE("what the output does not need is not looked at") {
   o.signature = true;
   const synthetic_model good = make_synthetic_graph(o);
   good.write_to(m.folder.path());
-  CHECK(m.read(edited(good.json, {{R"({"node":[)", R"({"node":[{"name":"stray","op":"Bitcast","input":["images"]},)"}})));
+  CHECK(
+      m.read(edited(good.json, {{R"({"node":[)", R"({"node":[{"name":"stray","op":"Bitcast","input":["images"]},)"}})));
   CHECK(m.read(edited(good.json, {{R"("input":["images",)", R"("input":["^never","images:0",)"}})));
 }
 
@@ -128,7 +131,8 @@ TEST_CASE("a vector may change its shape as long as it stays the last dimension"
   const synthetic_model good = make_synthetic_graph(o);
   const auto reshaped = [&](const std::string& shape, const std::vector<std::int32_t>& values) {
     synthetic_model changed = good;
-    changed.json = edited(good.json, {{R"("name":"logits/shape","shape":[2])", R"("name":"logits/shape","shape":)" + shape}});
+    changed.json =
+        edited(good.json, {{R"("name":"logits/shape","shape":[2])", R"("name":"logits/shape","shape":)" + shape}});
     auto& bytes = changed.shards.back().second;
     bytes.resize(bytes.size() - 8);
     const auto raw = std::as_bytes(std::span(values));
@@ -157,7 +161,8 @@ TEST_CASE("constants may come through nodes that pass them on, thousands of them
   CHECK(m.failure(edited(good.json, {{R"({"node":[)", R"({"node":[)" + way},
                                      {R"("input":["images","conv1/weights",)", R"("input":["images","i19999",)"}})) ==
         "(no error)");
-  const std::string circle = R"({"node":[{"name":"a","op":"Identity","input":["b"]},{"name":"b","op":"Identity","input":["a"]},)";
+  const std::string circle =
+      R"({"node":[{"name":"a","op":"Identity","input":["b"]},{"name":"b","op":"Identity","input":["a"]},)";
   CHECK(m.failure(edited(good.json, {{R"({"node":[)", circle},
                                      {R"("input":["images","conv1/weights",)", R"("input":["images","a",)"}})) ==
         "node 'a' (Identity): it needs its own output as input: a cycle");
@@ -170,7 +175,10 @@ TEST_CASE("an epsilon may be written as an integer") {
   const synthetic_model good = make_synthetic_graph(o);
   good.write_to(m.folder.path());
   const auto of = [&](const std::string& epsilon) {
-    return m.read(edited(good.json, {{R"("epsilon":{"f":0.001})", R"("epsilon":)" + epsilon}})).value().layers[0].kernel;
+    return m.read(edited(good.json, {{R"("epsilon":{"f":0.001})", R"("epsilon":)" + epsilon}}))
+        .value()
+        .layers[0]
+        .kernel;
   };
   CHECK(of(R"({"i":"1"})") == of(R"({"f":1})"));
   CHECK(of(R"({"i":"1"})") != of(R"({"f":0.001})"));
@@ -204,47 +212,87 @@ TEST_CASE("each way a graph can be wrong has its message") {
       {{{R"("name":"images")", R"("nome":"images")"}}, "modelTopology.node[0].name: found nothing, expected a string"},
       {{{R"("op":"Placeholder")", R"("op":3)"}}, "modelTopology.node[0].op: found 3, expected a string"},
       {{{R"("input":["images",)", R"("input":[5,)"}}, "modelTopology.node[3].input[0]: found 5, expected a string"},
-      {{{R"("input":["images","conv1/weights","conv1/bias"])", R"("input":"images")"}}, "modelTopology.node[3].input: found \"images\", expected an array of names"},
-      {{{R"({"name":"conv_dw_1/Relu6")", R"({"name":"conv1/Relu6")"}}, "node 'conv1/Relu6' (FusedDepthwiseConv2dNative): there are two of this name"},
+      {{{R"("input":["images","conv1/weights","conv1/bias"])", R"("input":"images")"}},
+       "modelTopology.node[3].input: found \"images\", expected an array of names"},
+      {{{R"({"name":"conv_dw_1/Relu6")", R"({"name":"conv1/Relu6")"}},
+       "node 'conv1/Relu6' (FusedDepthwiseConv2dNative): there are two of this name"},
       // the chain
-      {{{R"("op":"_FusedConv2D")", R"("op":"_FusedConv3D")"}}, "node 'conv1/Relu6' (_FusedConv3D): not part of MobileNet v1"},
-      {{{R"("input":["images",)", R"("input":["pixels",)"}}, "node 'conv1/Relu6' (_FusedConv2D): its input 'pixels' is not part of the model"},
-      {{{R"("input":["images",)", R"("input":["conv_pw_1/Relu6",)"}}, "node 'conv_pw_1/Relu6' (_FusedConv2D): it needs its own output as input: a cycle"},
-      {{{R"("op":"Placeholder")", R"("op":"Relu")"}}, "node 'images' (Relu): the graph begins with it, expected a Placeholder"},
-      {{{R"("op":"Softmax","input":["logits"])", R"("op":"AddV2","input":["logits","logits/BiasAdd"])"}}, "node 'Softmax' (AddV2): it has 2 inputs, expected 1"},
-      {{{R"("op":"Softmax","input":["logits"])", R"("op":"AddV2","input":["logits","logits/BiasAdd"])"}, {R"("dilations":{"list":{"i":["1","1","1","1"]}})", R"("dilations":{"list":{"i":["1","2","2","1"]}})"}}, attributes + "dilations.list.i: found [\"1\", \"2\", \"2\", \"1\"], expected 1, 1, 1, 1"},
-      {{{R"("op":"Softmax","input":["logits"])", R"("op":"Softmax","input":["Softmax"])"}}, "the graph has 2 outputs ('logits', 'Softmax'...), expected one"},
-      {{{R"("op":"Softmax","input":["logits"])", R"("op":"Softmax","input":["images"])"}}, "the graph has 2 outputs ('logits', 'Softmax'...), expected one"},
+      {{{R"("op":"_FusedConv2D")", R"("op":"_FusedConv3D")"}},
+       "node 'conv1/Relu6' (_FusedConv3D): not part of MobileNet v1"},
+      {{{R"("input":["images",)", R"("input":["pixels",)"}},
+       "node 'conv1/Relu6' (_FusedConv2D): its input 'pixels' is not part of the model"},
+      {{{R"("input":["images",)", R"("input":["conv_pw_1/Relu6",)"}},
+       "node 'conv_pw_1/Relu6' (_FusedConv2D): it needs its own output as input: a cycle"},
+      {{{R"("op":"Placeholder")", R"("op":"Relu")"}},
+       "node 'images' (Relu): the graph begins with it, expected a Placeholder"},
+      {{{R"("op":"Softmax","input":["logits"])", R"("op":"AddV2","input":["logits","logits/BiasAdd"])"}},
+       "node 'Softmax' (AddV2): it has 2 inputs, expected 1"},
+      {{{R"("op":"Softmax","input":["logits"])", R"("op":"AddV2","input":["logits","logits/BiasAdd"])"},
+        {R"("dilations":{"list":{"i":["1","1","1","1"]}})", R"("dilations":{"list":{"i":["1","2","2","1"]}})"}},
+       attributes + "dilations.list.i: found [\"1\", \"2\", \"2\", \"1\"], expected 1, 1, 1, 1"},
+      {{{R"("op":"Softmax","input":["logits"])", R"("op":"Softmax","input":["Softmax"])"}},
+       "the graph has 2 outputs ('logits', 'Softmax'...), expected one"},
+      {{{R"("op":"Softmax","input":["logits"])", R"("op":"Softmax","input":["images"])"}},
+       "the graph has 2 outputs ('logits', 'Softmax'...), expected one"},
       // the input
-      {{{R"({"size":"3"})", R"({"size":"1"})"}}, "node 'images' (Placeholder): its shape is [16, 16, 1], expected height and width from 1 to 2048 and 3 channels"},
-      {{{R"({"size":"16"})", R"({"size":"-1"})"}}, "node 'images' (Placeholder): its shape is [-1, 16, 3], expected height and width from 1 to 2048 and 3 channels"},
-      {{{R"({"size":"16"})", R"({"size":"100000"})"}}, "node 'images' (Placeholder): its shape is [100000, 16, 3], expected height and width from 1 to 2048 and 3 channels"},
-      {{{R"("shape":{"shape")", R"("form":{"shape")"}}, "node 'images' (Placeholder): its shape is [0, 0, 0], expected height and width from 1 to 2048 and 3 channels"},
+      {{{R"({"size":"3"})", R"({"size":"1"})"}},
+       "node 'images' (Placeholder): its shape is [16, 16, 1], expected height and width from 1 to 2048 and 3 "
+       "channels"},
+      {{{R"({"size":"16"})", R"({"size":"-1"})"}},
+       "node 'images' (Placeholder): its shape is [-1, 16, 3], expected height and width from 1 to 2048 and 3 "
+       "channels"},
+      {{{R"({"size":"16"})", R"({"size":"100000"})"}},
+       "node 'images' (Placeholder): its shape is [100000, 16, 3], expected height and width from 1 to 2048 and 3 "
+       "channels"},
+      {{{R"("shape":{"shape")", R"("form":{"shape")"}},
+       "node 'images' (Placeholder): its shape is [0, 0, 0], expected height and width from 1 to 2048 and 3 channels"},
       // attributes
-      {{{R"("strides":{"list":{"i":["1","2","2","1"]}})", R"("strides":{"list":{"i":["1","2","1","1"]}})"}}, attributes + "strides.list.i: found [\"1\", \"2\", \"1\", \"1\"], expected equal strides"},
-      {{{R"("strides":{"list":{"i":["1","2","2","1"]}})", R"("strides":{"list":{"i":["1","0","0","1"]}})"}}, attributes + "strides.list.i: found [\"1\", \"0\", \"0\", \"1\"], expected 1, height, width, 1"},
-      {{{R"("strides":{"list":{"i":["1","2","2","1"]}})", R"("strides":{"list":{"i":["1","two","2","1"]}})"}}, attributes + "strides.list.i[1]: found \"two\", expected an integer"},
-      {{{R"("strides":{"list":{"i":["1","2","2","1"]}},)", ""}}, attributes + "strides.list.i: found nothing, expected 1, height, width, 1"},
-      {{{R"("dilations":{"list":{"i":["1","1","1","1"]}})", R"("dilations":{"list":{"i":["1","2","2","1"]}})"}}, attributes + "dilations.list.i: found [\"1\", \"2\", \"2\", \"1\"], expected 1, 1, 1, 1"},
-      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"Ym9ndXM="})"}}, "node 'conv1/Relu6' (_FusedConv2D): padding is \"BOGUS\", expected SAME, VALID or EXPLICIT"},
-      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"not base64"})"}}, attributes + "padding.s: found \"not base64\", expected base64"},
+      {{{R"("strides":{"list":{"i":["1","2","2","1"]}})", R"("strides":{"list":{"i":["1","2","1","1"]}})"}},
+       attributes + "strides.list.i: found [\"1\", \"2\", \"1\", \"1\"], expected equal strides"},
+      {{{R"("strides":{"list":{"i":["1","2","2","1"]}})", R"("strides":{"list":{"i":["1","0","0","1"]}})"}},
+       attributes + "strides.list.i: found [\"1\", \"0\", \"0\", \"1\"], expected 1, height, width, 1"},
+      {{{R"("strides":{"list":{"i":["1","2","2","1"]}})", R"("strides":{"list":{"i":["1","two","2","1"]}})"}},
+       attributes + "strides.list.i[1]: found \"two\", expected an integer"},
+      {{{R"("strides":{"list":{"i":["1","2","2","1"]}},)", ""}},
+       attributes + "strides.list.i: found nothing, expected 1, height, width, 1"},
+      {{{R"("dilations":{"list":{"i":["1","1","1","1"]}})", R"("dilations":{"list":{"i":["1","2","2","1"]}})"}},
+       attributes + "dilations.list.i: found [\"1\", \"2\", \"2\", \"1\"], expected 1, 1, 1, 1"},
+      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"Ym9ndXM="})"}},
+       "node 'conv1/Relu6' (_FusedConv2D): padding is \"BOGUS\", expected SAME, VALID or EXPLICIT"},
+      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"not base64"})"}},
+       attributes + "padding.s: found \"not base64\", expected base64"},
       {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":[86,65,76,73,68]})"}}, "(no error)"},
-      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":[86,650]})"}}, attributes + "padding.s[1]: found 650, expected a byte"},
-      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"RVhQTElDSVQ="})"}}, attributes + "explicit_paddings.list.i: found nothing, expected 0, 0, top, bottom, left, right, 0, 0"},
-      {{{R"("data_format":{"s":"TkhXQw=="})", R"("data_format":{"s":"TkNIVw=="})"}}, "node 'conv1/Relu6' (_FusedConv2D): data_format is NCHW, expected NHWC"},
-      {{{R"(["Qmlhc0FkZA==","UmVsdTY="])", R"(["UmVsdTY="])"}}, "node 'conv1/Relu6' (_FusedConv2D): fused_ops begins with \"RELU6\", expected BiasAdd or NoOp"},
-      {{{R"({"name":"conv1/weights","op":"Const","input":[])", R"({"name":"conv1/weights","op":"Mul","input":["conv1/bias","conv1/bias"])"}}, "node 'conv1/weights' (Mul): it computes from constants alone, expected a constant in its place"},
-      {{{R"(["Qmlhc0FkZA==","UmVsdTY="])", R"(["RnVzZWRCYXRjaE5vcm0="])"}}, "node 'conv1/Relu6' (_FusedConv2D): fused_ops holds \"FUSEDBATCHNORM\", expected BiasAdd, Relu6, Relu or NoOp"},
+      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":[86,650]})"}},
+       attributes + "padding.s[1]: found 650, expected a byte"},
+      {{{R"("padding":{"s":"U0FNRQ=="})", R"("padding":{"s":"RVhQTElDSVQ="})"}},
+       attributes + "explicit_paddings.list.i: found nothing, expected 0, 0, top, bottom, left, right, 0, 0"},
+      {{{R"("data_format":{"s":"TkhXQw=="})", R"("data_format":{"s":"TkNIVw=="})"}},
+       "node 'conv1/Relu6' (_FusedConv2D): data_format is NCHW, expected NHWC"},
+      {{{R"(["Qmlhc0FkZA==","UmVsdTY="])", R"(["UmVsdTY="])"}},
+       "node 'conv1/Relu6' (_FusedConv2D): fused_ops begins with \"RELU6\", expected BiasAdd or NoOp"},
+      {{{R"({"name":"conv1/weights","op":"Const","input":[])",
+         R"({"name":"conv1/weights","op":"Mul","input":["conv1/bias","conv1/bias"])"}},
+       "node 'conv1/weights' (Mul): it computes from constants alone, expected a constant in its place"},
+      {{{R"(["Qmlhc0FkZA==","UmVsdTY="])", R"(["RnVzZWRCYXRjaE5vcm0="])"}},
+       "node 'conv1/Relu6' (_FusedConv2D): fused_ops holds \"FUSEDBATCHNORM\", expected BiasAdd, Relu6, Relu or NoOp"},
       // constants
-      {{{R"("input":["images","conv1/weights","conv1/bias"])", R"("input":["images","conv1/weights"])"}}, "node 'conv1/Relu6' (_FusedConv2D): it has 2 inputs, expected at least 3"},
-      {{{R"({"name":"conv1/bias","shape")", R"({"name":"conv1/biases","shape")"}}, "weight 'conv1/bias' is missing from weightsManifest"},
-      {{{R"("shape":[3,3,3,8])", R"("shape":[3,3,8,3])"}}, "weight 'conv1/weights' has shape [3, 3, 8, 3], expected [height, width, 3, outputs]"},
-      {{{R"("shape":[3,3,8,1])", R"("shape":[3,3,4,2])"}}, "weight 'conv_dw_1/weights' has shape [3, 3, 4, 2], expected [height, width, 8, 1]"},
-      {{{R"("shape":[8],"dtype":"float32")", R"("shape":[4,2],"dtype":"float32")"}}, "weight 'conv1/bias' has shape [4, 2], expected [8]"},
-      {{{R"("shape":[2],"dtype":"int32")", R"("shape":[2],"dtype":"float32")"}}, "node 'pool' (Mean): its input 'pool/axes' holds no integers"},
+      {{{R"("input":["images","conv1/weights","conv1/bias"])", R"("input":["images","conv1/weights"])"}},
+       "node 'conv1/Relu6' (_FusedConv2D): it has 2 inputs, expected at least 3"},
+      {{{R"({"name":"conv1/bias","shape")", R"({"name":"conv1/biases","shape")"}},
+       "weight 'conv1/bias' is missing from weightsManifest"},
+      {{{R"("shape":[3,3,3,8])", R"("shape":[3,3,8,3])"}},
+       "weight 'conv1/weights' has shape [3, 3, 8, 3], expected [height, width, 3, outputs]"},
+      {{{R"("shape":[3,3,8,1])", R"("shape":[3,3,4,2])"}},
+       "weight 'conv_dw_1/weights' has shape [3, 3, 4, 2], expected [height, width, 8, 1]"},
+      {{{R"("shape":[8],"dtype":"float32")", R"("shape":[4,2],"dtype":"float32")"}},
+       "weight 'conv1/bias' has shape [4, 2], expected [8]"},
+      {{{R"("shape":[2],"dtype":"int32")", R"("shape":[2],"dtype":"float32")"}},
+       "node 'pool' (Mean): its input 'pool/axes' holds no integers"},
       {{{R"("op":"Squeeze")", R"("op":"Softmax")"}}, "(no error)"},
-      {{{R"("op":"Mean","input":["conv_pw_2/Relu6","pool/axes"])", R"("op":"Squeeze","input":["conv_pw_2/Relu6"])"}}, "node 'pool' (Squeeze): not part of MobileNet v1: it takes dimensions away from 4x4x32"},
-      {{{R"("op":"Mean","input":["conv_pw_2/Relu6","pool/axes"])", R"("op":"Relu6","input":["images"])"}}, "the graph has 2 outputs ('conv_pw_2/Relu6', 'Softmax'...), expected one"},
+      {{{R"("op":"Mean","input":["conv_pw_2/Relu6","pool/axes"])", R"("op":"Squeeze","input":["conv_pw_2/Relu6"])"}},
+       "node 'pool' (Squeeze): not part of MobileNet v1: it takes dimensions away from 4x4x32"},
+      {{{R"("op":"Mean","input":["conv_pw_2/Relu6","pool/axes"])", R"("op":"Relu6","input":["images"])"}},
+       "the graph has 2 outputs ('conv_pw_2/Relu6', 'Softmax'...), expected one"},
   };
   CHECK(m.failure(good.json) == "(no error)");
   for (const row& r : rows) {

@@ -1,4 +1,4 @@
-#include <mobilenet/image.hpp>
+#include <mobilenet/image/view.hpp>
 
 #include <doctest/doctest.h>
 

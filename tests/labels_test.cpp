@@ -1,4 +1,4 @@
-#include <packed_model_writer.hpp>
+#include "pack/packed_model_writer.hpp"
 
 #include <mobilenet/labels.hpp>
 

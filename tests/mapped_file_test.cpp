@@ -1,6 +1,6 @@
 #include "support/files.hpp"
 
-#include <mobilenet/mapped_file.hpp>
+#include <mobilenet/platform/mapped_file.hpp>
 
 #include <doctest/doctest.h>
 

@@ -4,13 +4,13 @@
 #include "support/backends.hpp"
 #include "support/files.hpp"
 
-#include <convert.hpp>
-#include <json_value.hpp>
-#include <packed_model_writer.hpp>
+#include "cli/convert.hpp"
+#include "pack/packed_model_writer.hpp"
+#include "tfjs/json_value.hpp"
 
 #include <mobilenet/backends/reference.hpp>
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/network.hpp>
-#include <mobilenet/packed_model.hpp>
 
 #include <doctest/doctest.h>
 

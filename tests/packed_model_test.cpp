@@ -2,11 +2,11 @@
 #include "support/backends.hpp"
 #include "support/files.hpp"
 
-#include <packed_model_writer.hpp>
+#include "pack/packed_model_writer.hpp"
 
-#include <mobilenet/detail/crc32c.hpp>
+#include <mobilenet/model/crc32c.hpp>
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/network.hpp>
-#include <mobilenet/packed_model.hpp>
 
 #include <doctest/doctest.h>
 
@@ -44,7 +44,8 @@ bytes make_model() {
   };
   tools::model_source m;
   m.layers = {
-      {layers::conv2d{{7, 6, 3}, 9, 3, 3, 2, {1, 0, 1, 1}, layers::relu6}, numbers(243), numbers(9), "conv1\nconv1_relu", 1},
+      {layers::conv2d{{7, 6, 3}, 9, 3, 3, 2, {1, 0, 1, 1}, layers::relu6}, numbers(243), numbers(9),
+       "conv1\nconv1_relu", 1},
       {layers::depthwise_conv2d{{4, 3, 9}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}, numbers(81), numbers(9), "dw", 0},
       {layers::pointwise_conv2d{{4, 3, 9}, 17, {}}, numbers(153), numbers(17), "pw", 0},
       {layers::global_average_pool{{4, 3, 17}}, {}, {}, "pool", 0},
@@ -141,8 +142,10 @@ TEST_CASE("the good model is good") {
 }
 
 TEST_CASE("each header field that is wrong has its message") {
-  check_header(0, std::uint8_t{'M'}, errc::not_a_model, "not a packed model: the first bytes are not those of an .mnet file");
-  check_header(7, std::uint8_t{0}, errc::not_a_model, "not a packed model: the first bytes are not those of an .mnet file");
+  check_header(0, std::uint8_t{'M'}, errc::not_a_model,
+               "not a packed model: the first bytes are not those of an .mnet file");
+  check_header(7, std::uint8_t{0}, errc::not_a_model,
+               "not a packed model: the first bytes are not those of an .mnet file");
   check_header(offsetof(format::header, byte_order_mark), std::uint32_t{0x04030201}, errc::unsupported_version,
                "byte order mark is 0x04030201, expected 0x01020304 (packed models are little endian, and so must this "
                "machine be)");
@@ -179,8 +182,9 @@ TEST_CASE("each section entry that is wrong has its message") {
   check_section(6, length, std::uint64_t{last.length + 1},
                 "section[6] ends past the file: offset " + std::to_string(last.offset) + ", length " +
                     std::to_string(last.length + 1) + ", file length " + size);
-  check_section(6, length, most, "section[6] ends past the file: offset " + std::to_string(last.offset) + ", length " +
-                                     std::to_string(most) + ", file length " + size);
+  check_section(6, length, most,
+                "section[6] ends past the file: offset " + std::to_string(last.offset) + ", length " +
+                    std::to_string(most) + ", file length " + size);
   check_section(6, offset, std::uint64_t{most - 63},
                 "section[6] ends past the file: offset " + std::to_string(most - 63) + ", length " +
                     std::to_string(last.length) + ", file length " + size);
@@ -207,78 +211,113 @@ TEST_CASE("each layer field that is wrong has its message") {
   const auto kind = [](std::uint32_t k) { return [k](layer& r) { r.kind = static_cast<format::layer_kind>(k); }; };
   check_layer(5, kind(0), ".kind is 0, expected 1 to 7");
   check_layer(5, kind(8), ".kind is 8, expected 1 to 7");
-  check_layer(0, [](layer& r) { r.weight_type = 2; }, ".weight_type is 2, expected 0 or 1");
+  check_layer(
+      0, [](layer& r) { r.weight_type = 2; }, ".weight_type is 2, expected 0 or 1");
 
   for (std::size_t i = 0; i < 3; ++i) {
-    check_layer(0, [i](layer& r) { r.in[i] = 0; }, ": dimension is 0, expected 1 to 1048576");
-    check_layer(0, [i](layer& r) { r.out[i] = 0xffffffff; }, ": dimension is 4294967295, expected 1 to 1048576");
+    check_layer(
+        0, [i](layer& r) { r.in[i] = 0; }, ": dimension is 0, expected 1 to 1048576");
+    check_layer(
+        0, [i](layer& r) { r.out[i] = 0xffffffff; }, ": dimension is 4294967295, expected 1 to 1048576");
   }
-  check_layer(2, [](layer& r) { r.in[0] = r.in[1] = 1u << 20; },
-              ": activations of 1048576x1048576x9 and 4x3x17 are larger than 268435456 elements");
-  check_layer(2, [](layer& r) { r.in[0] = 4097, r.in[1] = 4096, r.in[2] = 1; },
-              ": activations of 4097x4096x1 and 4x3x17 are larger than 268435456 elements");
-  check_layer(2, [](layer& r) { r.in[2] = 8; }, ".kernel_length is 1152, expected 1024 bytes for its shape");
-  check_layer(2, [](layer& r) { r.in[2] = 4096; }, ": its kernel is larger than section weights");
-  check_layer(0, [](layer& r) { r.out[0] = 5; }, ".out is 5x3x9, expected 4x3x9 for its input");
-  check_layer(1, [](layer& r) { r.out[2] = 10; }, ".out is 4x3x10, expected 4x3x9 for its input");
-  check_layer(3, [](layer& r) { r.out[0] = 2; }, ".out is 2x1x17, expected 1x1x17 for its input");
-  check_layer(3, [](layer& r) { r.in[1] = 2; }, ".in is 4x2x17, expected 4x3x17 as the layer before gives");
-  check_layer(4, [](layer& r) { r.in[0] = 2; }, ".in is 2x1x17, expected 1x1 positions");
-  check_layer(5, [](layer& r) { r.in[1] = 2; }, ".in is 1x2x4, expected 1x1 positions");
+  check_layer(
+      2, [](layer& r) { r.in[0] = r.in[1] = 1u << 20; },
+      ": activations of 1048576x1048576x9 and 4x3x17 are larger than 268435456 elements");
+  check_layer(
+      2, [](layer& r) { r.in[0] = 4097, r.in[1] = 4096, r.in[2] = 1; },
+      ": activations of 4097x4096x1 and 4x3x17 are larger than 268435456 elements");
+  check_layer(
+      2, [](layer& r) { r.in[2] = 8; }, ".kernel_length is 1152, expected 1024 bytes for its shape");
+  check_layer(
+      2, [](layer& r) { r.in[2] = 4096; }, ": its kernel is larger than section weights");
+  check_layer(
+      0, [](layer& r) { r.out[0] = 5; }, ".out is 5x3x9, expected 4x3x9 for its input");
+  check_layer(
+      1, [](layer& r) { r.out[2] = 10; }, ".out is 4x3x10, expected 4x3x9 for its input");
+  check_layer(
+      3, [](layer& r) { r.out[0] = 2; }, ".out is 2x1x17, expected 1x1x17 for its input");
+  check_layer(
+      3, [](layer& r) { r.in[1] = 2; }, ".in is 4x2x17, expected 4x3x17 as the layer before gives");
+  check_layer(
+      4, [](layer& r) { r.in[0] = 2; }, ".in is 2x1x17, expected 1x1 positions");
+  check_layer(
+      5, [](layer& r) { r.in[1] = 2; }, ".in is 1x2x4, expected 1x1 positions");
 
-  check_layer(0, [](layer& r) { r.kernel[0] = 0; }, ": kernel or stride is 0");
-  check_layer(0, [](layer& r) { r.stride = 0; }, ": kernel or stride is 0");
-  check_layer(1, [](layer& r) { r.kernel[1] = 1025; }, ": kernel, stride or padding is 1025, expected at most 1024");
-  check_layer(1, [](layer& r) { r.stride = 0xffffffff; },
-              ": kernel, stride or padding is 4294967295, expected at most 1024");
+  check_layer(
+      0, [](layer& r) { r.kernel[0] = 0; }, ": kernel or stride is 0");
+  check_layer(
+      0, [](layer& r) { r.stride = 0; }, ": kernel or stride is 0");
+  check_layer(
+      1, [](layer& r) { r.kernel[1] = 1025; }, ": kernel, stride or padding is 1025, expected at most 1024");
+  check_layer(
+      1, [](layer& r) { r.stride = 0xffffffff; }, ": kernel, stride or padding is 4294967295, expected at most 1024");
   for (std::size_t i = 0; i < 4; ++i) {
-    check_layer(0, [i](layer& r) { r.pad[i] = 3; }, ".pad: expected less than the kernel's size");
-    check_layer(0, [i](layer& r) { r.pad[i] = 0xfffffff0; },
-                ": kernel, stride or padding is 4294967280, expected at most 1024");
+    check_layer(
+        0, [i](layer& r) { r.pad[i] = 3; }, ".pad: expected less than the kernel's size");
+    check_layer(
+        0, [i](layer& r) { r.pad[i] = 0xfffffff0; },
+        ": kernel, stride or padding is 4294967280, expected at most 1024");
   }
-  check_layer(0, [](layer& r) { r.kernel[0] = 20; }, ".out is 4x3x9, expected 0x3x9 for its input");
+  check_layer(
+      0, [](layer& r) { r.kernel[0] = 20; }, ".out is 4x3x9, expected 0x3x9 for its input");
 
-  check_layer(0, [](layer& r) { r.clamp[0] = 7; }, ".clamp: low is not at most high");
-  check_layer(0, [](layer& r) { r.clamp[0] = std::nanf(""); }, ".clamp: low is not at most high");
-  check_layer(2, [](layer& r) { r.clamp[1] = std::nanf(""); }, ".clamp: low is not at most high");
+  check_layer(
+      0, [](layer& r) { r.clamp[0] = 7; }, ".clamp: low is not at most high");
+  check_layer(
+      0, [](layer& r) { r.clamp[0] = std::nanf(""); }, ".clamp: low is not at most high");
+  check_layer(
+      2, [](layer& r) { r.clamp[1] = std::nanf(""); }, ".clamp: low is not at most high");
 
-  check_layer(1, [](layer& r) { r.name_offset = 0xffffffff; }, ".name ends past section layer_names");
-  check_layer(1, [](layer& r) { r.name_length = 0xffffffff; }, ".name ends past section layer_names");
+  check_layer(
+      1, [](layer& r) { r.name_offset = 0xffffffff; }, ".name ends past section layer_names");
+  check_layer(
+      1, [](layer& r) { r.name_length = 0xffffffff; }, ".name ends past section layer_names");
 
-  check_layer(2, [](layer& r) { r.kernel_offset += 4; },
-              ".kernel_offset is " + std::to_string(read<layer>(good(), section(good(), format::section_kind::network).offset +
-                                                                             2 * sizeof(layer)).kernel_offset + 4) +
-                  ", expected a multiple of 64");
-  check_layer(1, [](layer& r) { r.kernel_length = 572; }, ".kernel_length is 572, expected 576 bytes for its shape");
-  check_layer(1, [](layer& r) { r.bias_length = 0; }, ".bias_length is 0, expected 64 bytes for its shape");
-  check_layer(5, [](layer& r) { r.kernel_length = 64; }, ".kernel_length is 64, expected 0 bytes for its shape");
+  check_layer(
+      2, [](layer& r) { r.kernel_offset += 4; },
+      ".kernel_offset is " +
+          std::to_string(read<layer>(good(), section(good(), format::section_kind::network).offset + 2 * sizeof(layer))
+                             .kernel_offset +
+                         4) +
+          ", expected a multiple of 64");
+  check_layer(
+      1, [](layer& r) { r.kernel_length = 572; }, ".kernel_length is 572, expected 576 bytes for its shape");
+  check_layer(
+      1, [](layer& r) { r.bias_length = 0; }, ".bias_length is 0, expected 64 bytes for its shape");
+  check_layer(
+      5, [](layer& r) { r.kernel_length = 64; }, ".kernel_length is 64, expected 0 bytes for its shape");
   const std::string weights = std::to_string(section(good(), format::section_kind::weights).length);
   constexpr std::uint64_t far = 0xffffffffffffffc0;
-  check_layer(0, [](layer& r) { r.kernel_offset = far; },
-              ".kernel ends past section weights: offset " + std::to_string(far) + ", length 1728, section length " + weights);
-  check_layer(0, [](layer& r) { r.bias_offset = 1u << 30; },
-              ".bias ends past section weights: offset 1073741824, length 64, section length " + weights);
-  check_layer(0, [](layer& r) { r.kernel_offset = 0x7fffffffffffffc0; },
-              ".kernel ends past section weights: offset 9223372036854775744, length 1728, section length " + weights);
+  check_layer(
+      0, [](layer& r) { r.kernel_offset = far; },
+      ".kernel ends past section weights: offset " + std::to_string(far) + ", length 1728, section length " + weights);
+  check_layer(
+      0, [](layer& r) { r.bias_offset = 1u << 30; },
+      ".bias ends past section weights: offset 1073741824, length 64, section length " + weights);
+  check_layer(
+      0, [](layer& r) { r.kernel_offset = 0x7fffffffffffffc0; },
+      ".kernel ends past section weights: offset 9223372036854775744, length 1728, section length " + weights);
 }
 
 TEST_CASE("a kernel of 2^60 elements is refused before its bytes are counted") {
-  check_layer(0,
-              [](format::layer& r) {
-                r.in[0] = r.in[1] = 1, r.in[2] = 1u << 20;
-                r.kernel[0] = r.kernel[1] = 1024;
-                r.pad[0] = r.pad[1] = r.pad[2] = r.pad[3] = 1023;
-                r.stride = 1024;
-                r.out[0] = r.out[1] = 1, r.out[2] = 1u << 20;
-              },
-              ": its kernel is larger than section weights");
+  check_layer(
+      0,
+      [](format::layer& r) {
+        r.in[0] = r.in[1] = 1, r.in[2] = 1u << 20;
+        r.kernel[0] = r.kernel[1] = 1024;
+        r.pad[0] = r.pad[1] = r.pad[2] = r.pad[3] = 1023;
+        r.stride = 1024;
+        r.out[0] = r.out[1] = 1, r.out[2] = 1u << 20;
+      },
+      ": its kernel is larger than section weights");
 }
 
 TEST_CASE("layers that share their weights are refused: a back end that copies weights would copy them for each") {
   tools::model_source m;
   for (int i = 0; i < 4; ++i)
     m.layers.push_back({layers::pointwise_conv2d{{1, 1, i == 0 ? 3u : 16u}, 16, {}},
-                        std::vector<float>(i == 0 ? 48 : 256, 0.1f), std::vector<float>(16), "pw" + std::to_string(i), 0});
+                        std::vector<float>(i == 0 ? 48 : 256, 0.1f), std::vector<float>(16), "pw" + std::to_string(i),
+                        0});
   m.output = output_kind::features;
   bytes file = tools::write_packed_model(m).value();
   const std::size_t network = section(file, format::section_kind::network).offset;
@@ -291,15 +330,16 @@ TEST_CASE("layers that share their weights are refused: a back end that copies w
   const std::size_t entry = table_at + (format::section_kinds - 1) * sizeof(format::section);
   write(file, entry + offsetof(format::section, length), std::uint64_t{second.bias_offset + second.bias_length});
   reseal(file);
-  check_refused(file, errc::corrupt_model,
-                "layer[2]: bytes of kernels and biases up to here is 2432, expected at most 1344 as section weights has");
+  check_refused(
+      file, errc::corrupt_model,
+      "layer[2]: bytes of kernels and biases up to here is 2432, expected at most 1344 as section weights has");
 }
 
 TEST_CASE("a network that would keep the processor busy for long is refused") {
   tools::model_source m;
   for (int i = 0; i < 8; ++i)
-    m.layers.push_back({layers::depthwise_conv2d{{1, 1, 3}, 15, 15, 1, {7, 7, 7, 7}, {}},
-                        std::vector<float>(675, 0.1f), std::vector<float>(3), "dw" + std::to_string(i), 0});
+    m.layers.push_back({layers::depthwise_conv2d{{1, 1, 3}, 15, 15, 1, {7, 7, 7, 7}, {}}, std::vector<float>(675, 0.1f),
+                        std::vector<float>(3), "dw" + std::to_string(i), 0});
   m.output = output_kind::features;
   bytes file = tools::write_packed_model(m).value();
   const std::size_t at = section(file, format::section_kind::network).offset;
@@ -320,7 +360,8 @@ TEST_CASE("each preprocessing field that is wrong has its message") {
   check_preprocessing([](record& r) { r.b = std::nanf(""); }, "preprocessing: a or b is not finite");
   check_preprocessing([](record& r) { r.b = -0.0f; }, "preprocessing.b is 0, and pixels are divided by it");
   check_preprocessing([](record& r) { r.output = 2; }, "preprocessing.output is 2, expected 0 or 1");
-  check_preprocessing([](record& r) { r.output = 0; }, "preprocessing.first_class is 1, expected 0 for a model without classes");
+  check_preprocessing([](record& r) { r.output = 0; },
+                      "preprocessing.first_class is 1, expected 0 for a model without classes");
   check_preprocessing([](record& r) { r.first_class = 2; },
                       "preprocessing.first_class is 2, expected 0, or 1 before at least one class");
   check_preprocessing([](record& r) { r.first_class = 0; }, "labels.count is 3, expected 4 classes");
@@ -371,7 +412,8 @@ TEST_CASE("a file cut at any length is refused, whatever its header says") {
     }
   }
   check_refused({}, errc::not_a_model, "not a packed model: the first bytes are not those of an .mnet file");
-  check_refused(bytes(good().begin(), good().begin() + 79), errc::corrupt_model, "file length is 79, expected at least 80 bytes");
+  check_refused(bytes(good().begin(), good().begin() + 79), errc::corrupt_model,
+                "file length is 79, expected at least 80 bytes");
 }
 
 TEST_CASE("bytes too long are refused") {
@@ -402,7 +444,8 @@ TEST_CASE("errors of a file have its path in front") {
   const auto model = packed_model::open(folder / "m.mnet");
   REQUIRE_FALSE(model);
   CHECK(model.error().code == errc::not_a_model);
-  CHECK(model.error().message == folder / "m.mnet" + ": not a packed model: the first bytes are not those of an .mnet file");
+  CHECK(model.error().message ==
+        folder / "m.mnet" + ": not a packed model: the first bytes are not those of an .mnet file");
 }
 
 TEST_CASE("an opened model outlives its file's name, moves, and can be borrowed") {
@@ -440,8 +483,9 @@ TEST_CASE("a model that was never opened has nothing in it") {
 TEST_CASE_TEMPLATE("10,000 models with wrong records crash no back end", B, MOBILENET_TEST_BACKENDS) {
   std::mt19937 random(11);
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
-  constexpr std::uint32_t telling[] = {0, 1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 32, 64, 128, 576, 1023, 1024, 0x7fffffff,
-                                       0x80000000, 0xffffffff, 0x7f800000, 0xff800000, 0x7fc00000};
+  constexpr std::uint32_t telling[] = {
+      0,  1,   2,   3,    4,    5,          8,          9,          15,         16,         17,        32,
+      64, 128, 576, 1023, 1024, 0x7fffffff, 0x80000000, 0xffffffff, 0x7f800000, 0xff800000, 0x7fc00000};
   const auto network_section = section(good(), format::section_kind::network);
   const auto preprocessing_section = section(good(), format::section_kind::preprocessing);
   std::size_t ran = 0;
@@ -452,8 +496,9 @@ TEST_CASE_TEMPLATE("10,000 models with wrong records crash no back end", B, MOBI
       const auto& where = in_network ? network_section : preprocessing_section;
       const std::size_t word = where.offset + below(where.length / 4) * 4;
       const std::uint32_t old = read<std::uint32_t>(file, word);
-      const std::uint32_t values[] = {telling[below(std::size(telling))], old + 1, old - 1, old * 2,
-                                      read<std::uint32_t>(file, network_section.offset + below(network_section.length / 4) * 4)};
+      const std::uint32_t values[] = {
+          telling[below(std::size(telling))], old + 1, old - 1, old * 2,
+          read<std::uint32_t>(file, network_section.offset + below(network_section.length / 4) * 4)};
       write(file, word, values[below(std::size(values))]);
     }
     if (below(4) == 0) {  // weights may hold anything, NaN and infinity too
@@ -464,8 +509,9 @@ TEST_CASE_TEMPLATE("10,000 models with wrong records crash no back end", B, MOBI
     if (!model) continue;
     std::uint64_t work = 0;
     for (const packed_layer& layer : model->layers())
-      work += std::visit([](const auto& p) { return p.multiply_adds() + p.in.elements() + p.output_shape().elements(); },
-                         layer.params);
+      work +=
+          std::visit([](const auto& p) { return p.multiply_adds() + p.in.elements() + p.output_shape().elements(); },
+                     layer.params);
     if (work > 10'000'000) continue;
     auto net = network<B>::prepare(*model);
     if (!net) continue;

@@ -1,12 +1,12 @@
 #include "support/backends.hpp"
 #include "support/random_layer.hpp"
 
-#include <float_to_half.hpp>
-#include <packed_model_writer.hpp>
+#include "pack/float_to_half.hpp"
+#include "pack/packed_model_writer.hpp"
 
 #include <mobilenet/backends/reference.hpp>
-#include <mobilenet/detail/crc32c.hpp>
 #include <mobilenet/detail/half.hpp>
+#include <mobilenet/model/crc32c.hpp>
 #include <mobilenet/network.hpp>
 
 #include <doctest/doctest.h>

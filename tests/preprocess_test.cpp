@@ -21,7 +21,7 @@
 #include <vector>
 
 #if MOBILENET_WITH_DECODE
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 
 #include <rapidjson/document.h>
 #endif

@@ -1,5 +1,6 @@
-// A host that compiles a stb_image of its own after decode_image.hpp. The other order: stb_before_decode_image_test.cpp.
-#include <mobilenet/decode_image.hpp>
+// A host that compiles a stb_image of its own after decode_image.hpp. The other order:
+// stb_before_decode_image_test.cpp.
+#include <mobilenet/image/decode_image.hpp>
 
 #ifdef STBI_VERSION
 #error "decode_image.hpp leaves stb_image's macros behind"

@@ -1,4 +1,5 @@
-// A host that compiles a stb_image of its own before decode_image.hpp. The other order: stb_after_decode_image_test.cpp.
+// A host that compiles a stb_image of its own before decode_image.hpp. The other order:
+// stb_after_decode_image_test.cpp.
 #include <doctest/doctest.h>
 
 #include <cstdio>
@@ -12,7 +13,7 @@
 #define STBI_NO_PNG
 #include <stb/stb_image.h>
 
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif

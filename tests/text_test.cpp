@@ -1,4 +1,4 @@
-#include <text.hpp>
+#include "cli/text.hpp"
 
 #include <doctest/doctest.h>
 
@@ -31,7 +31,8 @@ TEST_CASE("what is not UTF-8 is replaced, byte by byte") {
 
 TEST_CASE("text for one line") {
   CHECK(printable("a\nb\x1b[31m\x7f\t\xc3\xa9") == "a?b?[31m??\xc3\xa9");
-  CHECK(printable("csi\xc2\x9b" "31m \x9b \xe9 \xc2\xa0 \xf0\x9f\x90\xbc") == "csi?31m ? \xe9 \xc2\xa0 \xf0\x9f\x90\xbc");
+  CHECK(printable("csi\xc2\x9b"
+                  "31m \x9b \xe9 \xc2\xa0 \xf0\x9f\x90\xbc") == "csi?31m ? \xe9 \xc2\xa0 \xf0\x9f\x90\xbc");
   CHECK(columns("\xc3\xa9\xe2\x82\xac!") == 3);
   CHECK(shortened("abcdef", 6) == "abcdef");
   CHECK(shortened("abcdefg", 6) == "abc...");

@@ -1,7 +1,7 @@
 // Reading model.json's weights manifest and the shards: where bytes come from, and each way to be wrong about it.
 #include "support/files.hpp"
 
-#include <tfjs_model.hpp>
+#include "tfjs/tfjs_model.hpp"
 
 #include <doctest/doctest.h>
 
@@ -71,11 +71,10 @@ TEST_CASE("weights lie one after the other in the shards of their group, cut any
 
 TEST_CASE("quantised weights: q * scale + min, in double, rounded once") {
   const model_folder m;
-  const std::uint8_t bytes[] = {0, 128, 255,              // uint8
-                                0, 0, 255, 255,           // uint16
-                                0, 0x3c, 1, 0, 0, 0xc0,   // float16: 1, 2^-24, -2
-                                254, 255, 255, 255, 7, 0, 0, 0,
-                                0, 255};                  // uint8 of integers
+  const std::uint8_t bytes[] = {0,   128,  255,                               // uint8
+                                0,   0,    255, 255,                          // uint16
+                                0,   0x3c, 1,   0,   0, 0xc0,                 // float16: 1, 2^-24, -2
+                                254, 255,  255, 255, 7, 0,    0, 0, 0, 255};  // uint8 of integers
   support::write_file(m.folder / "s.bin", std::as_bytes(std::span(bytes)));
   const auto model = m.open_manifest(R"([{"paths":["s.bin"],"weights":[
       {"name":"a","shape":[3],"dtype":"float32","quantization":{"dtype":"uint8","scale":0.1,"min":-12.8}},
@@ -84,8 +83,9 @@ TEST_CASE("quantised weights: q * scale + min, in double, rounded once") {
       {"name":"d","shape":[2],"dtype":"int32"},
       {"name":"e","shape":[2],"dtype":"int32","quantization":{"dtype":"uint8","scale":0.00784313725490196,"min":-1}}]}])");
   REQUIRE(model);
-  CHECK(model->weights()[0].values() == std::vector<float>{static_cast<float>(-12.8), static_cast<float>(128 * 0.1 - 12.8),
-                                                            static_cast<float>(255 * 0.1 - 12.8)});
+  CHECK(model->weights()[0].values() == std::vector<float>{static_cast<float>(-12.8),
+                                                           static_cast<float>(128 * 0.1 - 12.8),
+                                                           static_cast<float>(255 * 0.1 - 12.8)});
   CHECK(model->weights()[1].values() == std::vector<float>{1.0f, 32768.5f});
   CHECK(model->weights()[2].values() == std::vector<float>{1.0f, 0x1p-24f, -2.0f});
   CHECK(model->weights()[3].values() == std::vector<float>{-2.0f, 7.0f});
@@ -152,33 +152,67 @@ TEST_CASE("each way a manifest can be wrong has its message") {
       {group(x, "7"), "model.json: weightsManifest[0].paths[0]: found 7, expected a string"},
       {group(x, R"("gone.bin")"), "gone.bin: cannot open: No such file or directory (a shard of model.json)"},
       {group(x, R"("empty.bin")"), "empty.bin: the file is empty (a shard of model.json)"},
-      {group(x, ""), "model.json: weightsManifest[0] has no shards: they hold 0 bytes, expected 8 for the 1 weights of weightsManifest[0]"},
-      {group(x, R"("../s.bin")"), "model.json: weightsManifest[0].paths[0]: found \"../s.bin\", expected a path inside the folder of model.json"},
-      {group(x, R"("%2e%2e/s.bin")"), "model.json: weightsManifest[0].paths[0]: found \"%2e%2e/s.bin\", expected a path inside the folder of model.json"},
-      {group(x, R"("/etc/passwd")"), "model.json: weightsManifest[0].paths[0]: found \"/etc/passwd\", expected a path inside the folder of model.json"},
-      {group(x, R"("s.bin\u0000")"), "model.json: weightsManifest[0].paths[0]: found \"s.bin\\x00\", expected a path inside the folder of model.json"},
-      {group(x, R"("s.bin","s.bin")"), "s.bin to s.bin: the 2 shards hold 16 bytes, expected 8 for the 1 weights of weightsManifest[0]"},
-      {weight(R"("name":"x","shape":[3],"dtype":"float32")"), "s.bin: holds 8 bytes, expected 12 for the 1 weights of weightsManifest[0]"},
-      {weight(R"("name":"x","shape":[1],"dtype":"float32")"), "s.bin: holds 8 bytes, expected 4 for the 1 weights of weightsManifest[0]"},
+      {group(x, ""),
+       "model.json: weightsManifest[0] has no shards: they hold 0 bytes, expected 8 for the 1 weights of "
+       "weightsManifest[0]"},
+      {group(x, R"("../s.bin")"),
+       "model.json: weightsManifest[0].paths[0]: found \"../s.bin\", expected a path inside the folder of model.json"},
+      {group(x, R"("%2e%2e/s.bin")"),
+       "model.json: weightsManifest[0].paths[0]: found \"%2e%2e/s.bin\", expected a path inside the folder of "
+       "model.json"},
+      {group(x, R"("/etc/passwd")"),
+       "model.json: weightsManifest[0].paths[0]: found \"/etc/passwd\", expected a path inside the folder of "
+       "model.json"},
+      {group(x, R"("s.bin\u0000")"),
+       "model.json: weightsManifest[0].paths[0]: found \"s.bin\\x00\", expected a path inside the folder of "
+       "model.json"},
+      {group(x, R"("s.bin","s.bin")"),
+       "s.bin to s.bin: the 2 shards hold 16 bytes, expected 8 for the 1 weights of weightsManifest[0]"},
+      {weight(R"("name":"x","shape":[3],"dtype":"float32")"),
+       "s.bin: holds 8 bytes, expected 12 for the 1 weights of weightsManifest[0]"},
+      {weight(R"("name":"x","shape":[1],"dtype":"float32")"),
+       "s.bin: holds 8 bytes, expected 4 for the 1 weights of weightsManifest[0]"},
       {group(x + "," + x, R"("s.bin","s.bin")"), "model.json: weight 'x' is in weightsManifest twice"},
       {group("7"), "model.json: weightsManifest[0].weights[0].name: found nothing, expected a string"},
-      {weight(R"("shape":[2],"dtype":"float32")"), "model.json: weightsManifest[0].weights[0].name: found nothing, expected a string"},
-      {weight(R"("name":"x","dtype":"float32")"), "model.json: weightsManifest[0].weights[0].shape: found nothing, expected an array of positive integers"},
-      {weight(R"("name":"x","shape":[-2],"dtype":"float32")"), "model.json: weightsManifest[0].weights[0].shape: found [-2], expected an array of positive integers"},
-      {weight(R"("name":"x","shape":[0],"dtype":"float32")"), "model.json: weightsManifest[0].weights[0].shape: found [0], expected an array of positive integers"},
-      {weight(R"("name":"x","shape":[2.5],"dtype":"float32")"), "model.json: weightsManifest[0].weights[0].shape: found [2.5], expected an array of positive integers"},
-      {weight(R"("name":"x","shape":["2"],"dtype":"float32")"), "model.json: weightsManifest[0].weights[0].shape: found [\"2\"], expected an array of positive integers"},
-      {weight(R"("name":"x","shape":[99999999999],"dtype":"float32")"), "model.json: weightsManifest[0].weights[0].shape: found [99999999999], expected an array of positive integers"},
-      {weight(R"("name":"x","shape":[1e300],"dtype":"float32")"), "model.json: weightsManifest[0].weights[0].shape: found [1e+300], expected an array of positive integers"},
-      {weight(R"("name":"x","shape":[65536,65536,65536,65536],"dtype":"float32")"), "model.json: weightsManifest[0].weights[0].shape: found [65536, 65536, 65536, 65536], expected at most 2147483648 elements"},
-      {weight(R"("name":"x","shape":[2])"), "model.json: weightsManifest[0].weights[0].dtype: found nothing, expected a string"},
-      {weight(R"("name":"x","shape":[2],"dtype":"float64")"), "model.json: weightsManifest[0].weights[0].dtype: found \"float64\", expected float32, int32 or bool, for weight 'x'"},
-      {weight(R"("name":"x","shape":[2],"dtype":"float16")"), "model.json: weightsManifest[0].weights[0].dtype: found \"float16\", expected float32, int32 or bool, for weight 'x'"},
-      {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":{"dtype":"uint4","scale":1,"min":0})"), "model.json: weightsManifest[0].weights[0].quantization.dtype: found \"uint4\", expected uint8, uint16 or float16, for weight 'x'"},
-      {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":{"dtype":"uint8","min":0})"), "model.json: weightsManifest[0].weights[0].quantization.scale: found nothing, expected a number"},
-      {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":{"dtype":"uint8","scale":1,"min":"0"})"), "model.json: weightsManifest[0].weights[0].quantization.min: found \"0\", expected a number"},
-      {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":7)"), "model.json: weightsManifest[0].weights[0].quantization.dtype: found nothing, expected a string"},
-      {weight(R"("name":"x","shape":[4],"dtype":"bool","quantization":{"dtype":"float16"})"), "model.json: weightsManifest[0].weights[0].dtype: found \"bool\", expected float32 or int32, for quantised weight 'x'"},
+      {weight(R"("shape":[2],"dtype":"float32")"),
+       "model.json: weightsManifest[0].weights[0].name: found nothing, expected a string"},
+      {weight(R"("name":"x","dtype":"float32")"),
+       "model.json: weightsManifest[0].weights[0].shape: found nothing, expected an array of positive integers"},
+      {weight(R"("name":"x","shape":[-2],"dtype":"float32")"),
+       "model.json: weightsManifest[0].weights[0].shape: found [-2], expected an array of positive integers"},
+      {weight(R"("name":"x","shape":[0],"dtype":"float32")"),
+       "model.json: weightsManifest[0].weights[0].shape: found [0], expected an array of positive integers"},
+      {weight(R"("name":"x","shape":[2.5],"dtype":"float32")"),
+       "model.json: weightsManifest[0].weights[0].shape: found [2.5], expected an array of positive integers"},
+      {weight(R"("name":"x","shape":["2"],"dtype":"float32")"),
+       "model.json: weightsManifest[0].weights[0].shape: found [\"2\"], expected an array of positive integers"},
+      {weight(R"("name":"x","shape":[99999999999],"dtype":"float32")"),
+       "model.json: weightsManifest[0].weights[0].shape: found [99999999999], expected an array of positive integers"},
+      {weight(R"("name":"x","shape":[1e300],"dtype":"float32")"),
+       "model.json: weightsManifest[0].weights[0].shape: found [1e+300], expected an array of positive integers"},
+      {weight(R"("name":"x","shape":[65536,65536,65536,65536],"dtype":"float32")"),
+       "model.json: weightsManifest[0].weights[0].shape: found [65536, 65536, 65536, 65536], expected at most "
+       "2147483648 elements"},
+      {weight(R"("name":"x","shape":[2])"),
+       "model.json: weightsManifest[0].weights[0].dtype: found nothing, expected a string"},
+      {weight(R"("name":"x","shape":[2],"dtype":"float64")"),
+       "model.json: weightsManifest[0].weights[0].dtype: found \"float64\", expected float32, int32 or bool, for "
+       "weight 'x'"},
+      {weight(R"("name":"x","shape":[2],"dtype":"float16")"),
+       "model.json: weightsManifest[0].weights[0].dtype: found \"float16\", expected float32, int32 or bool, for "
+       "weight 'x'"},
+      {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":{"dtype":"uint4","scale":1,"min":0})"),
+       "model.json: weightsManifest[0].weights[0].quantization.dtype: found \"uint4\", expected uint8, uint16 or "
+       "float16, for weight 'x'"},
+      {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":{"dtype":"uint8","min":0})"),
+       "model.json: weightsManifest[0].weights[0].quantization.scale: found nothing, expected a number"},
+      {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":{"dtype":"uint8","scale":1,"min":"0"})"),
+       "model.json: weightsManifest[0].weights[0].quantization.min: found \"0\", expected a number"},
+      {weight(R"("name":"x","shape":[8],"dtype":"float32","quantization":7)"),
+       "model.json: weightsManifest[0].weights[0].quantization.dtype: found nothing, expected a string"},
+      {weight(R"("name":"x","shape":[4],"dtype":"bool","quantization":{"dtype":"float16"})"),
+       "model.json: weightsManifest[0].weights[0].dtype: found \"bool\", expected float32 or int32, for quantised "
+       "weight 'x'"},
   };
   for (const row& r : rows) {
     CAPTURE(r.manifest);
@@ -202,7 +236,8 @@ TEST_CASE("each way a model.json can be no model has its message") {
       {R"({"modelTopology":"x"})", "model.json: modelTopology: found \"x\", expected an object"},
       {R"({"modelTopology":{}})", "model.json: weightsManifest: found nothing, expected an array"},
       {std::string(200000, '['), "model.json: not valid JSON at byte 200000: Invalid value."},
-      {std::string(100000, '[') + std::string(100000, ']'), "model.json: the document: found [an array], expected an object"},
+      {std::string(100000, '[') + std::string(100000, ']'),
+       "model.json: the document: found [an array], expected an object"},
       {std::string("{}\0 and more", 11), "model.json: not valid JSON at byte 2: a NUL byte"},
       {R"({"a":1e999})", "model.json: not valid JSON at byte 5: Number too big to be stored in double."},
   };

@@ -1,6 +1,6 @@
 #include "support/files.hpp"
 
-#include <write_file.hpp>
+#include "cli/write_file.hpp"
 
 #include <doctest/doctest.h>
 

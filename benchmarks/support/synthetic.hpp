@@ -3,7 +3,7 @@
 
 #include <tests/support/mobilenet_v1.hpp>
 
-#include <mobilenet/packed_model.hpp>
+#include <mobilenet/model/packed_model.hpp>
 
 #include <benchmark/benchmark.h>
 

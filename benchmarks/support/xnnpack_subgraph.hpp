@@ -2,7 +2,7 @@
 #pragma once
 
 #include <mobilenet/detail/unpack_kernel.hpp>
-#include <mobilenet/packed_model.hpp>
+#include <mobilenet/model/packed_model.hpp>
 
 #include <pthreadpool.h>
 #include <xnnpack.h>

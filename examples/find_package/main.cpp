@@ -2,7 +2,7 @@
 //
 //   name_image model.mnet photo.jpg
 #include <mobilenet/backends/simd.hpp>
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 #include <mobilenet/mobilenet.hpp>
 
 #include <iostream>

@@ -3,7 +3,7 @@
 #include "json.hpp"
 
 #include <mobilenet/classifier.hpp>
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 #if __has_include(<mobilenet/backends/simd.hpp>)
 #include <mobilenet/backends/simd.hpp>
 #else

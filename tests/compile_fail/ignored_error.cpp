@@ -1,4 +1,4 @@
 // says: nodiscard
-#include <mobilenet/packed_model.hpp>
+#include <mobilenet/model/packed_model.hpp>
 
 void open_and_forget() { mobilenet::packed_model::open("model.mnet"); }

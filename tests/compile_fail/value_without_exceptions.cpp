@@ -1,5 +1,5 @@
 // options: -fno-exceptions
 // says: value
-#include <mobilenet/packed_model.hpp>
+#include <mobilenet/model/packed_model.hpp>
 
 auto open_or_throw() { return mobilenet::packed_model::open("model.mnet").value(); }

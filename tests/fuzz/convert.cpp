@@ -1,14 +1,14 @@
 // A TensorFlow.js model: the text of model.json, a NUL byte, and the bytes of its only shard, "w.bin".
 #include "target.hpp"
 
-#include "convert.hpp"
-#include "packed_model_writer.hpp"
+#include "cli/convert.hpp"
+#include "pack/packed_model_writer.hpp"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <variant>
 

@@ -1,7 +1,7 @@
 // An image file, as anyone may send it.
 #include "target.hpp"
 
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // Few pixels, so that a claimed size costs no time; that large ones are refused is a test of its own.

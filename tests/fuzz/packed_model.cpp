@@ -11,10 +11,10 @@
 #if MOBILENET_WITH_XNNPACK
 #include <mobilenet/backends/xnnpack.hpp>
 #endif
-#include <mobilenet/detail/crc32c.hpp>
 #include <mobilenet/labels.hpp>
+#include <mobilenet/model/crc32c.hpp>
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/network.hpp>
-#include <mobilenet/packed_model.hpp>
 
 #include <algorithm>
 #include <cstring>

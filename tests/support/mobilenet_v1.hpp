@@ -3,7 +3,7 @@
 
 #include "random_layer.hpp"
 
-#include <packed_model_writer.hpp>
+#include "pack/packed_model_writer.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 // Layers with random weights, for tests that compare back ends.
 #pragma once
 
-#include <mobilenet/packed_model.hpp>
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/tensor.hpp>
 
 #include <cmath>

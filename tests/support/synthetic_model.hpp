@@ -4,7 +4,7 @@
 
 #include "random_layer.hpp"
 
-#include <float_to_half.hpp>
+#include "pack/float_to_half.hpp"
 
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>

@@ -2,7 +2,7 @@
 #include <mobilenet/mobilenet.hpp>
 
 #ifdef WITH_DECODE
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 #endif
 #ifdef WITH_DECODE_TURBOJPEG
 #include <turbojpeg.h>

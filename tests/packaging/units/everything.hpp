@@ -4,10 +4,10 @@
 #include <mobilenet/mobilenet.hpp>
 
 #ifdef MOBILENET_WITH_DECODE
-#include <mobilenet/decode_image.hpp>
+#include <mobilenet/image/decode_image.hpp>
 #endif
 #ifdef MOBILENET_WITH_DECODE_TURBOJPEG
-#include <mobilenet/decode_turbojpeg.hpp>
+#include <mobilenet/image/decode_turbojpeg.hpp>
 #endif
 #ifdef MOBILENET_WITH_EIGEN
 #include <mobilenet/backends/eigen.hpp>

@@ -1,0 +1,214 @@
+#include "cli/inspect.hpp"
+
+#include "cli/built_in_backends.hpp"
+#include "cli/text.hpp"
+
+#include <mobilenet/model/packed_model.hpp>
+#include <mobilenet/network.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace mobilenet::tools {
+namespace {
+
+/// How far a back end's answer may be from the recorded one, as a part of the values' range (at least 1).
+constexpr double tolerance = 1e-4;
+
+void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print_field(std::string_view name, std::string_view value) {
+  print(std::string(name) + std::string(name.size() < 15 ? 15 - name.size() : 1, ' ') + std::string(value) + "\n");
+}
+
+// ---- layers
+
+std::string window(const layers::description& d) {
+  const auto of = [](const auto& p) {
+    return std::to_string(p.kernel_height) + "x" + std::to_string(p.kernel_width) + " / " + std::to_string(p.stride);
+  };
+  if (const auto* p = std::get_if<layers::conv2d>(&d)) return of(*p);
+  if (const auto* p = std::get_if<layers::depthwise_conv2d>(&d)) return of(*p);
+  return {};
+}
+
+std::uint64_t weight_bytes(const packed_layer& layer) {
+  const std::uint64_t kernel = std::visit([](const auto& p) { return p.packed_kernel_elements(); }, layer.params);
+  if (kernel == 0) return 0;
+  const std::uint64_t bias =
+      std::uint64_t{layers::panels(layers::output_shape(layer.params).channels)} * layers::panel_width;
+  return kernel * (layer.weights.type == weight_type::float16 ? 2 : 4) + bias * sizeof(float);
+}
+
+constexpr std::size_t table_columns = 9;
+using table_row = std::array<std::string, table_columns>;
+
+void print_table(const std::vector<table_row>& rows) {
+  constexpr std::array<bool, table_columns> right_aligned{true, false, false, false, false, false, true, true, true};
+  std::array<std::size_t, table_columns> width{};
+  for (const table_row& row : rows)
+    for (std::size_t c = 0; c < table_columns; ++c) width[c] = std::max(width[c], columns(row[c]));
+  for (const table_row& row : rows) {
+    std::string line;
+    for (std::size_t c = 0; c < table_columns; ++c) {
+      const std::string gap(width[c] - columns(row[c]), ' ');
+      line += (c == 0 ? "" : "  ") + (right_aligned[c] ? gap + row[c] : row[c] + gap);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    print(line + "\n");
+  }
+}
+
+void print_layers(const packed_model& model) {
+  std::vector<table_row> rows{
+      {"#", "layer", "kind", "input", "output", "window", "parameters", "multiply-adds", "bytes"}};
+  std::uint64_t parameters = 0;
+  std::uint64_t multiply_adds = 0;
+  std::uint64_t bytes = 0;
+  for (const packed_layer& layer : model.layers()) {
+    const auto layer_parameters = std::visit([](const auto& p) { return p.parameters(); }, layer.params);
+    const auto layer_multiply_adds = std::visit([](const auto& p) { return p.multiply_adds(); }, layer.params);
+    parameters += layer_parameters;
+    multiply_adds += layer_multiply_adds;
+    bytes += weight_bytes(layer);
+    rows.push_back({std::to_string(rows.size()), shortened(printable(layer.name()), 32),
+                    std::string(layers::kind_name(layer.params)), to_string(layers::input_shape(layer.params)),
+                    to_string(layers::output_shape(layer.params)), window(layer.params),
+                    with_separators(layer_parameters), with_separators(layer_multiply_adds),
+                    with_separators(weight_bytes(layer))});
+  }
+  rows.push_back({"", "total", "", "", "", "", with_separators(parameters), with_separators(multiply_adds),
+                  with_separators(bytes)});
+  print_table(rows);
+}
+
+// ---- everything else
+
+std::string scaling(const preprocessing& p) {
+  char text[96];
+  const char* form = p.scaling == preprocessing::formula::multiply_add ? "x * %.9g + %.9g" : "(x - %.9g) / %.9g";
+  std::snprintf(text, sizeof text, form, static_cast<double>(p.a), static_cast<double>(p.b));
+  return text;
+}
+
+void print_labels(const packed_model& model) {
+  constexpr std::uint32_t shown = 3;
+  std::string line = model.label_count() == 0 ? "none" : with_separators(model.label_count()) + ":";
+  for (std::uint32_t i = 0; i < std::min(shown, model.label_count()); ++i)
+    line += (i == 0 ? " " : "; ") + shortened(printable(model.label(i)), 40);
+  if (model.label_count() > shown) line += "; ...";
+  print_field("labels", line);
+}
+
+void print_provenance(std::string_view text) {
+  for (std::string_view name = "provenance"; !text.empty(); name = "") {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    print_field(name, printable(text.substr(0, end)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+void print_sections(const packed_model& model) {
+  std::string_view name = "sections";
+  for (const format::section& s : model.sections()) {
+    char line[96];
+    std::snprintf(line, sizeof line, "%-14s %14s bytes at %12s   crc32c %08x",
+                  std::string(format::to_string(s.kind)).c_str(), with_separators(s.length).c_str(),
+                  with_separators(s.offset).c_str(), s.checksum);
+    print_field(name, line);
+    name = "";
+  }
+}
+
+void print_model(const std::string& path, const packed_model& model) {
+  print_field("file", printable(path) + ", " + with_separators(model.bytes().size()) + " bytes, format version " +
+                          std::to_string(format::version));
+  const bool halves = std::any_of(model.layers().begin(), model.layers().end(),
+                                  [](const packed_layer& l) { return l.weights.type == weight_type::float16; });
+  print_field("weights", halves ? "float16" : "float32");
+  print_field("input", to_string(model.input_shape()) + ", every sample x of a pixel enters as " +
+                           scaling(model.preprocessing()));
+  if (model.output() == output_kind::classes)
+    print_field("output", with_separators(model.class_count()) + " classes" +
+                              (model.first_class() != 0 ? " after 1 for \"background\", which is not ranked" : ""));
+  else
+    print_field("output", to_string(model.output_shape()) + " features, no classes");
+  print_labels(model);
+  print_provenance(model.provenance());
+  print_sections(model);
+  print("\n");
+  print_layers(model);
+}
+
+// ---- --verify
+
+/// Largest difference between what back end B answers to the self-test and what is recorded; NaN counts as infinite.
+template <class B>
+result<double> replay_self_test(const packed_model& model) {
+  auto net = network<B>::prepare(model);
+  if (!net) return std::move(net).error();
+  const tensor_view input = net->input();
+  for (std::uint32_t i = 0; i < input.dimensions.elements(); ++i) input.data[i] = format::self_test_input(i);
+  const auto found = net->run();
+  const auto expected = model.self_test_output();
+  double worst = 0.0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double difference = std::abs(static_cast<double>(found[i]) - static_cast<double>(expected[i]));
+    worst = std::isnan(difference) ? std::numeric_limits<double>::infinity() : std::max(worst, difference);
+  }
+  return worst;
+}
+
+double allowed_difference(const packed_model& model) {
+  const auto expected = model.self_test_output();
+  const auto [low, high] = std::minmax_element(expected.begin(), expected.end());
+  return tolerance * std::max(1.0, static_cast<double>(*high) - static_cast<double>(*low));
+}
+
+result<void> verify(const std::string& path, const packed_model& model) {
+  if (auto same = model.verify_checksums(); !same) return error{same.error().code, path + ": " + same.error().message};
+  print("\n");
+  print_field("checksums", "all " + std::to_string(model.sections().size()) + " sections are as they were written");
+  const double allowed = allowed_difference(model);
+  std::string failed;
+  std::string_view name = "self-test";
+  for_each_backend([&]<class B>() {
+    const auto worst = replay_self_test<B>(model);
+    char line[96];
+    if (worst)
+      std::snprintf(line, sizeof line, "%-10s largest difference %.1e, %s", std::string(B::name).c_str(), *worst,
+                    *worst <= allowed ? "ok" : "WRONG");
+    print_field(name, worst ? line : std::string(B::name) + ": " + printable(worst.error().message));
+    name = "";
+    if (!worst || !(*worst <= allowed)) failed += (failed.empty() ? "" : ", ") + std::string(B::name);
+  });
+  if (failed.empty()) return {};
+  char limit[32];
+  std::snprintf(limit, sizeof limit, "%.1e", allowed);
+  return error{errc::backend_failure, path + ": self-test: not within " + limit + " of the recorded output: " + failed};
+}
+
+}  // namespace
+
+result<void> inspect(const inspect_options& options) {
+  const auto model = packed_model::open(options.model);
+  if (!model) return model.error();
+  print_model(options.model, *model);
+  result<void> done;
+  if (options.verify) done = verify(options.model, *model);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    return error{errc::io_error, std::string("standard output: cannot write: ") + std::strerror(errno)};
+  return done;
+}
+
+}  // namespace mobilenet::tools

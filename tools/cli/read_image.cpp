@@ -1,0 +1,59 @@
+#include "cli/read_image.hpp"
+
+#include "cli/read_input.hpp"
+
+#if MOBILENET_WITH_DECODE
+#include <mobilenet/image/decode_image.hpp>
+#endif
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+#include <mobilenet/image/decode_turbojpeg.hpp>
+#endif
+
+#include <string_view>
+#include <utility>
+
+namespace mobilenet::tools {
+
+result<std::vector<std::byte>> read_bytes(const queued_image& queued) {
+  return queued.read ? *queued.read : read_input(queued.path, longest_image_file);
+}
+
+std::vector<std::string> decoder_names() {
+  std::vector<std::string> names;
+#if MOBILENET_WITH_DECODE
+  names.emplace_back("stb");
+#endif
+#if MOBILENET_WITH_DECODE && MOBILENET_WITH_DECODE_TURBOJPEG
+  names.emplace_back("turbojpeg");
+#endif
+  return names;
+}
+
+#if MOBILENET_WITH_DECODE
+namespace {
+
+result<image> decode_by(const std::vector<std::byte>& bytes, const image_options& options) {
+  const decode_options how{.apply_exif_orientation = options.exif_orientation};
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+  if (options.decoder == "turbojpeg") return decode_by_first(bytes, how, decode_turbojpeg, decode_image);
+#endif
+  return decode_image(bytes, how);
+}
+
+}  // namespace
+#endif
+
+result<image> decode([[maybe_unused]] const std::vector<std::byte>& bytes,
+                     [[maybe_unused]] const image_options& options) {
+#if MOBILENET_WITH_DECODE
+  auto decoded = decode_by(bytes, options);
+  if (decoded) return decoded;
+  error e = std::move(decoded).error();
+  if (constexpr std::string_view prefix = "image: "; e.message.starts_with(prefix)) e.message.erase(0, prefix.size());
+  return e;
+#else
+  return error{errc::unsupported, "this program was built without an image decoder (stb_image)"};
+#endif
+}
+
+}  // namespace mobilenet::tools

@@ -1,0 +1,28 @@
+// From a path to pixels, as every command does it.
+#pragma once
+
+#include "cli/image_queue.hpp"
+
+#include <mobilenet/error.hpp>
+#include <mobilenet/image/view.hpp>
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace mobilenet::tools {
+
+inline constexpr std::size_t longest_image_file = 512u << 20;
+
+/// The bytes of an image's file, or those that standard input gave.
+/// errors   those of read_input()
+result<std::vector<std::byte>> read_bytes(const queued_image& queued);
+
+/// The decoders that this program was built with, the standard one first.
+std::vector<std::string> decoder_names();
+
+/// errors   those of decode_image(), without "image: " in front, because the image's path will be; unsupported: this
+///          program was built without a decoder
+result<image> decode(const std::vector<std::byte>& bytes, const image_options& options);
+
+}  // namespace mobilenet::tools
