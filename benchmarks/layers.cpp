@@ -1,4 +1,4 @@
-// Each kind of layer alone, at the sizes that it has in MobileNet v1 1.0-224, on every back end.
+// Each kind of layer alone, at the sizes that it has in MobileNet v1 and v2 1.0-224, on every back end.
 #include "support/backends.hpp"
 
 #include <tests/support/random_layer.hpp>
@@ -7,6 +7,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -14,50 +15,50 @@ namespace {
 
 using namespace mobilenet;
 
-template <class B, class Layer, class Params>
-void run_layer(benchmark::State& state, const Params& params) {
+template <class B, class Layer>
+void run_layer(benchmark::State& state, const Layer& layer) {
   test::random_floats values(1);
-  const auto weights = test::random_weights(params, values);
+  const auto weights = test::random_weights(layer, values);
   auto context = B::context::create({}).value();
-  auto layer = Layer::prepare(context, params, weights.view()).value();
-  const auto floats = [](const shape& s) { return static_cast<std::uint32_t>(B::activation_elements(s)); };
-  tensor in = tensor::create({1, 1, floats(params.in)}).value();
-  values.fill(in.data(), in.dimensions().elements(), 0.0f, 6.0f);
-  tensor out = tensor::create({1, 1, floats(params.output_shape())}).value();
-  layer.run(context, in.data(), out.data());
+  auto op = B::template op<Layer>::prepare(context, layer, weights.view()).value();
+  buffer in[2];
+  for (buffer& b : in) {
+    b = buffer::create(B::bytes(layer.in), "input").value();
+    values.fill(b.as<float>(), b.size() / sizeof(float), 0.0f, 6.0f);
+  }
+  buffer out = buffer::create(B::bytes(layer.output_shape()), "output").value();
+  const operands io{{in[0].data(), in[1].data()}, out.data()};
+  op.run(context, io);
   for (auto _ : state) {
-    layer.run(context, in.data(), out.data());
+    op.run(context, io);
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }
-  if (params.multiply_adds() > 0)
-    state.counters["multiply_adds"] =
-        benchmark::Counter(static_cast<double>(params.multiply_adds()) * static_cast<double>(state.iterations()),
-                           benchmark::Counter::kIsRate);
+  if (const auto work = layers::multiply_adds(layer); work > 0)
+    state.counters["multiply_adds"] = benchmark::Counter(
+        static_cast<double>(work) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
 }
 
-template <class B, class Layer, class Params>
-void add(const std::string& kind, const Params& params) {
-  const std::string name =
-      kind + "/" + to_string(params.in) + "_to_" + to_string(params.output_shape()) + "/" + std::string(B::name);
-  benchmark::RegisterBenchmark(name.c_str(), [params](benchmark::State& state) {
-    run_layer<B, Layer>(state, params);
+template <class B, class Layer>
+void add(const Layer& layer, const std::string& variant = {}) {
+  const std::string name = std::string(Layer::name) + variant + "/" + to_string(layer.in) + "_to_" +
+                           to_string(layer.output_shape()) + "/" + std::string(B::name);
+  benchmark::RegisterBenchmark(name.c_str(), [layer](benchmark::State& state) {
+    run_layer<B>(state, layer);
   })->Unit(benchmark::kMicrosecond);
 }
 
 template <class B>
 void add_all() {
+  const auto window = [](const shape& in, std::uint32_t stride) {
+    return layers::window{3, 3, stride, layers::same_padding(in, 3, 3, stride)};
+  };
   const shape photo{224, 224, 3};
-  add<B, typename B::conv2d>("conv2d",
-                             layers::conv2d{photo, 32, 3, 3, 2, layers::same_padding(photo, 3, 3, 2), layers::relu6});
+  add<B>(layers::conv2d{photo, 32, window(photo, 2), layers::relu6});
   for (const shape in : {shape{112, 112, 32}, {56, 56, 128}, {28, 28, 256}, {14, 14, 512}, {7, 7, 1024}})
-    add<B, typename B::depthwise_conv2d>(
-        "depthwise_conv2d_stride1",
-        layers::depthwise_conv2d{in, 3, 3, 1, layers::same_padding(in, 3, 3, 1), layers::relu6});
+    add<B>(layers::depthwise_conv2d{in, window(in, 1), layers::relu6}, "_stride1");
   for (const shape in : {shape{112, 112, 64}, {56, 56, 128}, {28, 28, 256}, {14, 14, 512}})
-    add<B, typename B::depthwise_conv2d>(
-        "depthwise_conv2d_stride2",
-        layers::depthwise_conv2d{in, 3, 3, 2, layers::same_padding(in, 3, 3, 2), layers::relu6});
+    add<B>(layers::depthwise_conv2d{in, window(in, 2), layers::relu6}, "_stride2");
   struct pointwise {
     shape in;
     std::uint32_t out;
@@ -70,12 +71,23 @@ void add_all() {
                                 {{14, 14, 256}, 512},
                                 {{14, 14, 512}, 512},
                                 {{7, 7, 512}, 1024},
-                                {{7, 7, 1024}, 1024}})
-    add<B, typename B::pointwise_conv2d>("pointwise_conv2d", layers::pointwise_conv2d{in, out, layers::relu6});
-  add<B, typename B::global_average_pool>("global_average_pool", layers::global_average_pool{{7, 7, 1024}});
-  add<B, typename B::dense>("dense", layers::dense{{1, 1, 1024}, 1000, {}});
-  add<B, typename B::softmax>("softmax", layers::softmax{{1, 1, 1000}});
-  add<B, typename B::sigmoid>("sigmoid", layers::sigmoid{{1, 1, 1000}});
+                                {{7, 7, 1024}, 1024},
+                                // v2: expansions and projections
+                                {{112, 112, 32}, 16},
+                                {{112, 112, 16}, 96},
+                                {{56, 56, 96}, 24},
+                                {{56, 56, 24}, 144},
+                                {{28, 28, 144}, 32},
+                                {{28, 28, 32}, 192},
+                                {{14, 14, 384}, 64},
+                                {{14, 14, 64}, 384},
+                                {{7, 7, 960}, 160},
+                                {{7, 7, 160}, 960},
+                                {{7, 7, 320}, 1280}})
+    add<B>(layers::pointwise_conv2d{in, out, layers::relu6});
+  for (const shape in : {shape{56, 56, 24}, {14, 14, 64}}) add<B>(layers::add{in});
+  add<B>(layers::global_average_pool{{7, 7, 1024}});
+  add<B>(layers::dense{{1, 1, 1024}, 1000});
 }
 
 }  // namespace

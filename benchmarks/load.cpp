@@ -3,6 +3,7 @@
 
 #include <tests/support/mobilenet_v1.hpp>
 
+#include <mobilenet/model/open.hpp>
 #include <mobilenet/network.hpp>
 
 #include "cli/write_file.hpp"
@@ -21,7 +22,7 @@ constexpr const char* path = "load_benchmark.mnet";
 template <class B>
 void open_and_prepare(benchmark::State& state) {
   for (auto _ : state) {
-    const auto model = packed_model::open(path).value();
+    const auto model = open_model(path).value();
     auto net = network<B>::prepare(model).value();
     benchmark::DoNotOptimize(net);
   }
@@ -32,20 +33,20 @@ template <class B>
 void first_run(benchmark::State& state) {
   for (auto _ : state) {
     state.PauseTiming();
-    const auto model = packed_model::open(path).value();
+    const auto model = open_model(path).value();
     auto net = network<B>::prepare(model).value();
-    for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i) net.input().data[i] = 0.5f;
+    for (std::uint32_t i = 0; i < net.input_type().elements(); ++i) net.input().data[i] = 0.5f;
     state.ResumeTiming();
     benchmark::DoNotOptimize(net.run());
   }
 }
 
 void open_only(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(packed_model::open(path).value());
+  for (auto _ : state) benchmark::DoNotOptimize(open_model(path).value());
 }
 
 void open_and_verify(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(packed_model::open(path, {page_in::on_demand, true}).value());
+  for (auto _ : state) benchmark::DoNotOptimize(open_model(path, {page_in::on_demand, true}).value());
 }
 
 }  // namespace

@@ -30,12 +30,11 @@ double peak() {
 
 std::uint64_t multiply_adds(const packed_model& model) {
   std::uint64_t sum = 0;
-  for (const auto& layer : model.layers())
-    sum += std::visit([](const auto& p) { return p.multiply_adds(); }, layer.params);
+  for (const node& n : model.nodes()) sum += layers::multiply_adds(n.layer);
   return sum;
 }
 
-void fill(tensor_view input) {
+void fill(tensor_view<float> input) {
   for (std::uint32_t i = 0; i < input.dimensions.elements(); ++i) input.data[i] = format::self_test_input(i);
 }
 

@@ -1,5 +1,6 @@
 // The whole chain in one object: what it answers, where its model may come from, what it refuses.
 #include "support/mobilenet_v1.hpp"
+#include "support/unpacked_models.hpp"
 
 #include <mobilenet/mobilenet.hpp>
 
@@ -19,7 +20,7 @@ namespace {
 
 using namespace mobilenet;
 
-tools::model_source small_model(std::uint32_t classes = 10) {
+tools::unpacked_model small_model(std::uint32_t classes = 10) {
   auto source = test::mobilenet_v1(0.25, 32, classes);
   for (std::uint32_t i = 0; i < classes; ++i) source.labels.push_back("class " + std::to_string(i));
   return source;
@@ -51,7 +52,7 @@ TEST_CASE("file, bytes and a shared model answer alike") {
   const auto bytes = tools::write_packed_model(small_model()).value();
   const std::string path = "classifier_test.mnet";
   tools::write_file(path, bytes).value();
-  const auto shared = packed_model::open(path).value();
+  const auto shared = open_model(path).value();
   const auto pixels = gradient(32, 32);
   const auto view = packed_view(pixels.data(), 32, 32);
   auto from_file = classifier<reference>::open(path).value();
@@ -74,8 +75,8 @@ TEST_CASE("a model that is handed over lives in the classifier") {
   const auto bytes = tools::write_packed_model(small_model()).value();
   const std::string path = "classifier_test_owned.mnet";
   tools::write_file(path, bytes).value();
-  auto c = classifier<reference>::share(packed_model::open(path).value()).value();
-  auto pool = classifier_pool<reference>::share(packed_model::open(path).value()).value();
+  auto c = classifier<reference>::share(open_model(path).value()).value();
+  auto pool = classifier_pool<reference>::share(open_model(path).value()).value();
   std::remove(path.c_str());
   const auto pixels = gradient(32, 32);
   const auto view = packed_view(pixels.data(), 32, 32);
@@ -89,7 +90,7 @@ TEST_CASE("a model that is handed over lives in the classifier") {
 
 TEST_CASE("a background class is kept out of the ranking") {
   auto source = test::mobilenet_v1(0.25, 32, 11);
-  source.first_class = 1;
+  source.class_offset = 1;
   source.layers[source.layers.size() - 2].bias[0] = 50.0f;  // background wins by far
   const auto bytes = tools::write_packed_model(source).value();
   auto c = classifier<reference>::from_bytes(bytes).value();
@@ -104,7 +105,7 @@ TEST_CASE("a background class is kept out of the ranking") {
 }
 
 TEST_CASE("an embedding is what the class scores are computed from") {
-  const tools::model_source source = small_model();
+  const tools::unpacked_model source = small_model();
   const auto bytes = tools::write_packed_model(source).value();
   auto c = classifier<reference>::from_bytes(bytes).value();
   const auto pixels = gradient(50, 40);
@@ -125,11 +126,11 @@ TEST_CASE("an embedding is what the class scores are computed from") {
 }
 
 TEST_CASE("a model without pooling has no embedding") {
-  tools::model_source source;
-  source.layers.push_back({layers::conv2d{{4, 4, 3}, 2, 4, 4, 1, {}, {}}, std::vector<float>(4 * 4 * 3 * 2, 0.1f),
+  tools::unpacked_model source;
+  source.layers.push_back({layers::conv2d{{4, 4, 3}, 2, {4, 4, 1, {}}, {}}, std::vector<float>(4 * 4 * 3 * 2, 0.1f),
                            std::vector<float>(2), "dense", 0});
   source.layers.push_back({layers::softmax{{1, 1, 2}}, {}, {}, "softmax", 0});
-  const auto bytes = tools::write_packed_model(source).value();
+  const auto bytes = tools::write_packed_model(test::chained(source)).value();
   auto c = classifier<reference>::from_bytes(bytes).value();
   const auto pixels = gradient(4, 4);
   const auto refused = c.embedding(packed_view(pixels.data(), 4, 4));

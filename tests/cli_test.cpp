@@ -2,9 +2,12 @@
 #include "support/files.hpp"
 #include "support/program.hpp"
 #include "support/tiny_images.hpp"
+#include "support/unpacked_models.hpp"
 
 #include "cli/built_in_backends.hpp"
 #include "pack/packed_model_writer.hpp"
+
+#include <mobilenet/model/packed_model.hpp>
 
 #include <mobilenet/model/crc32c.hpp>
 #include <mobilenet/version.hpp>
@@ -25,7 +28,7 @@
 
 namespace {
 
-using mobilenet::tools::model_source;
+using mobilenet::tools::unpacked_model;
 using support::finished_program;
 using support::temporary_folder;
 using bytes = std::vector<std::byte>;
@@ -43,8 +46,8 @@ std::size_t lines(const std::string& text) {
 
 // Says "red", "green" or "blue": a pooling, then a dense layer that knows no mercy. The picture of tiny_images is
 // reddest on the left, and bluest in the mean.
-model_source colour_model() {
-  model_source m;
+unpacked_model colour_model() {
+  unpacked_model m;
   m.layers = {
       {mobilenet::layers::global_average_pool{{8, 8, 3}}, {}, {}, "pool", 0},
       {mobilenet::layers::dense{{1, 1, 3}, 3, {}}, {20, 0, 0, 0, 20, 0, 0, 0, 20}, {0, 0, 0}, "preds", 0},
@@ -52,7 +55,7 @@ model_source colour_model() {
   };
   m.labels = {"red", "green \"leaf\"", "blue"};
   m.provenance = "made by a test";
-  return m;
+  return mobilenet::test::chained(std::move(m));
 }
 
 // A folder with that model and some images.
@@ -492,7 +495,7 @@ TEST_CASE("an image that there is no memory for has its line, or its row, like a
 
 TEST_CASE("a model without classes says so") {
   const workplace here;
-  model_source features = colour_model();
+  unpacked_model features = colour_model();
   features.layers.resize(1);
   features.labels.clear();
   features.output = mobilenet::output_kind::features;
@@ -585,11 +588,11 @@ TEST_CASE("inspect --verify finds a model that computes something else than it s
   const float recorded = 0.5f;
   std::memcpy(wrong.data() + section.offset, &recorded, sizeof recorded);
   section.checksum = mobilenet::detail::crc32c(std::span(wrong).subspan(section.offset, section.length));
-  std::memcpy(wrong.data() + 64 + 5 * sizeof section, &section, sizeof section);
+  std::memcpy(wrong.data() + 64 + 6 * sizeof section, &section, sizeof section);
   constexpr std::size_t checksum_at = offsetof(mobilenet::format::header, checksum);
   std::uint32_t checksum = 0;
   std::memcpy(wrong.data() + checksum_at, &checksum, sizeof checksum);
-  checksum = mobilenet::detail::crc32c(std::span(wrong).first(64 + 7 * sizeof section));
+  checksum = mobilenet::detail::crc32c(std::span(wrong).first(64 + 8 * sizeof section));
   std::memcpy(wrong.data() + checksum_at, &checksum, sizeof checksum);
   here.write("wrong.mnet", wrong);
   const auto run = mobilenet_program({"inspect", here / "wrong.mnet", "--verify"});

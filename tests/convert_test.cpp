@@ -6,6 +6,7 @@
 #include "pack/packed_model_writer.hpp"
 
 #include <mobilenet/backends/reference.hpp>
+#include <mobilenet/model/open.hpp>
 #include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/network.hpp>
 
@@ -31,7 +32,7 @@ using namespace mobilenet;
 using test::make_synthetic_model;
 using test::synthetic_model;
 using test::synthetic_options;
-using tools::model_source;
+using tools::unpacked_model;
 using topology = synthetic_options::topology;
 using head = synthetic_options::head;
 namespace fs = std::filesystem;
@@ -46,14 +47,14 @@ synthetic_options small() {
   return o;
 }
 
-result<model_source> read_folder(const std::string& folder) {
+result<unpacked_model> read_folder(const std::string& folder) {
   tools::conversion_report report;
   tools::convert_options options;
   options.input = folder;
   return tools::read_model(options, report);
 }
 
-model_source read(const synthetic_model& model) {
+unpacked_model read(const synthetic_model& model) {
   const support::temporary_folder folder;
   model.write_to(folder.path());
   return read_folder(folder.path()).value();
@@ -63,7 +64,7 @@ model_source read(const synthetic_model& model) {
 struct model_folder {
   support::temporary_folder folder;
 
-  result<model_source> read_json(std::string_view json) const {
+  result<unpacked_model> read_json(std::string_view json) const {
     support::write_file(folder / "model.json", json);
     return read_folder(folder.path());
   }
@@ -111,7 +112,7 @@ class hand_made {
                             layers_ + R"(]}},"weightsManifest":[{"paths":[)" + path + R"(],"weights":[)" + weights_ +
                             "]}]}");
   }
-  result<model_source> read() const {
+  result<unpacked_model> read() const {
     const support::temporary_folder folder;
     write_to(folder);
     return read_folder(folder.path());
@@ -144,42 +145,42 @@ TEST_CASE("every layer of MobileNet becomes one packed layer") {
   o.alpha = 0.5;
   o.resolution = 96;
   o.classes = 10;
-  const model_source m = read(make_synthetic_model(o));
+  const unpacked_model m = read(make_synthetic_model(o));
   REQUIRE(m.layers.size() == 1 + 26 + 3);
-  CHECK(m.layers[0].params ==
-        layers::description(layers::conv2d{{96, 96, 3}, 16, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
+  CHECK(m.layers[0].layer ==
+        layers::any_layer(layers::conv2d{{96, 96, 3}, 16, {3, 3, 2, {0, 0, 1, 1}}, layers::relu6}));
   CHECK(m.layers[0].names == "conv1\nconv1_bn\nconv1_relu");
   CHECK(m.layers[0].folded_names == 2);
-  CHECK(m.layers[1].params ==
-        layers::description(layers::depthwise_conv2d{{48, 48, 16}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}));
-  CHECK(m.layers[2].params == layers::description(layers::pointwise_conv2d{{48, 48, 16}, 32, layers::relu6}));
-  CHECK(m.layers[3].params ==
-        layers::description(layers::depthwise_conv2d{{48, 48, 32}, 3, 3, 2, {0, 0, 1, 1}, layers::relu6}));
-  CHECK(m.layers[26].params == layers::description(layers::pointwise_conv2d{{3, 3, 512}, 512, layers::relu6}));
+  CHECK(m.layers[1].layer ==
+        layers::any_layer(layers::depthwise_conv2d{{48, 48, 16}, {3, 3, 1, {1, 1, 1, 1}}, layers::relu6}));
+  CHECK(m.layers[2].layer == layers::any_layer(layers::pointwise_conv2d{{48, 48, 16}, 32, layers::relu6}));
+  CHECK(m.layers[3].layer ==
+        layers::any_layer(layers::depthwise_conv2d{{48, 48, 32}, {3, 3, 2, {0, 0, 1, 1}}, layers::relu6}));
+  CHECK(m.layers[26].layer == layers::any_layer(layers::pointwise_conv2d{{3, 3, 512}, 512, layers::relu6}));
   CHECK(m.layers[26].names == "conv_pw_13\nconv_pw_13_bn\nconv_pw_13_relu");
-  CHECK(m.layers[27].params == layers::description(layers::global_average_pool{{3, 3, 512}}));
+  CHECK(m.layers[27].layer == layers::any_layer(layers::global_average_pool{{3, 3, 512}}));
   CHECK(m.layers[27].names == "global_average_pooling2d_1\nreshape_1\ndropout");
   CHECK(m.layers[27].folded_names == 0);
-  CHECK(m.layers[28].params == layers::description(layers::dense{{1, 1, 512}, 10, {}}));
+  CHECK(m.layers[28].layer == layers::any_layer(layers::dense{{1, 1, 512}, 10, {}}));
   CHECK(m.layers[28].names == "conv_preds");
-  CHECK(m.layers[29].params == layers::description(layers::softmax{{1, 1, 10}}));
+  CHECK(m.layers[29].layer == layers::any_layer(layers::softmax{{1, 1, 10}}));
   CHECK(m.layers[29].names == "act_softmax\nreshape_2");
   CHECK(m.output == output_kind::classes);
-  CHECK(m.first_class == 0);
+  CHECK(m.class_offset == 0);
   CHECK(m.preprocessing == preprocessing{});
 }
 
 TEST_CASE("the same network written differently gives the same packed layers") {
-  const model_source expected = read(make_synthetic_model(small()));
+  const unpacked_model expected = read(make_synthetic_model(small()));
   const auto check = [&](const char* what, auto change) {
     CAPTURE(what);
     synthetic_options o = small();
     change(o);
-    const model_source m = read(make_synthetic_model(o));
+    const unpacked_model m = read(make_synthetic_model(o));
     REQUIRE(m.layers.size() == expected.layers.size());
     for (std::size_t i = 0; i < m.layers.size(); ++i) {
       CAPTURE(i);
-      CHECK(m.layers[i].params == expected.layers[i].params);
+      CHECK(m.layers[i].layer == expected.layers[i].layer);
       CHECK(m.layers[i].kernel == expected.layers[i].kernel);
       CHECK(m.layers[i].bias == expected.layers[i].bias);
     }
@@ -204,7 +205,7 @@ TEST_CASE("the same network written differently gives the same packed layers") {
   });
   check("names with a model's name", [](auto& o) { o.weight_prefix = "mobilenet/"; });
   check("names with :0", [](auto& o) { o.weight_suffix = ":0"; });
-  const model_source padded = check("ZeroPadding2D", [](auto& o) { o.zero_padding = true; });
+  const unpacked_model padded = check("ZeroPadding2D", [](auto& o) { o.zero_padding = true; });
   CHECK(padded.layers[0].names == "conv1_pad\nconv1\nconv1_bn\nconv1_relu");
   CHECK(padded.layers[0].folded_names == 3);
   CHECK(padded.layers[2].names == "conv_pw_1\nconv_pw_1_bn\nconv_pw_1_relu");
@@ -217,9 +218,9 @@ TEST_CASE("heads") {
     o.classes = classes;
     return read(make_synthetic_model(o));
   };
-  model_source m = ends(head::dense);
+  unpacked_model m = ends(head::dense);
   CHECK(m.output == output_kind::classes);
-  CHECK(m.layers[6].params == layers::description(layers::dense{{1, 1, 32}, 3, {}}));
+  CHECK(m.layers[6].layer == layers::any_layer(layers::dense{{1, 1, 32}, 3, {}}));
   CHECK(m.layers[7].names == "softmax_1");
 
   m = ends(head::dense_with_softmax);
@@ -231,15 +232,15 @@ TEST_CASE("heads") {
 
   m = ends(head::scores);
   CHECK(m.output == output_kind::classes);
-  CHECK(m.layers[7].params == layers::description(layers::softmax{{1, 1, 3}}));
+  CHECK(m.layers[7].layer == layers::any_layer(layers::softmax{{1, 1, 3}}));
 
   m = ends(head::scores, 1001);
-  CHECK(m.layers[7].params == layers::description(layers::softmax{{1, 1, 1000}}));
-  CHECK(m.first_class == 0);
+  CHECK(m.layers[7].layer == layers::any_layer(layers::softmax{{1, 1, 1000}}));
+  CHECK(m.class_offset == 0);
 
   m = ends(head::convolution, 1001);
-  CHECK(m.layers[7].params == layers::description(layers::softmax{{1, 1, 1001}}));
-  CHECK(m.first_class == 1);
+  CHECK(m.layers[7].layer == layers::any_layer(layers::softmax{{1, 1, 1001}}));
+  CHECK(m.class_offset == 1);
 
   m = ends(head::pooling);
   CHECK(m.output == output_kind::features);
@@ -293,7 +294,7 @@ TEST_CASE("depthwise kernels are folded channel by channel") {
   m.weight("bn/moving_variance", "[3]", {1, 4, 16}).weight("dw/depthwise_kernel", "[2,1,3,1]", {1, 2, 3, 4, 5, 6});
   m.weight("bn/moving_mean", "[3]", {0, 0, 1}).weight("bn/beta", "[3]", {0, 1, 0});
   const auto layer = m.read().value().layers[0];
-  CHECK(layer.params == layers::description(layers::depthwise_conv2d{{4, 4, 3}, 2, 1, 1, {}, {0, infinity}}));
+  CHECK(layer.layer == layers::any_layer(layers::depthwise_conv2d{{4, 4, 3}, {2, 1, 1, {}}, {0, infinity}}));
   CHECK(layer.kernel == std::vector<float>{1, 1, 0.75, 4, 2.5, 1.5});
   CHECK(layer.bias == std::vector<float>{0, 1, -0.25});
 }
@@ -307,7 +308,7 @@ TEST_CASE("padding becomes the convolution's own") {
     for (const char c : kernel_shape)
       if (c >= '1' && c <= '9') values *= static_cast<std::size_t>(c - '0');
     m.weight("conv/kernel", kernel_shape, std::vector<float>(values, 1));
-    return std::get<layers::conv2d>(m.read().value().layers[0].params).pad;
+    return std::get<layers::conv2d>(m.read().value().layers[0].layer).window.pad;
   };
   using p = layers::padding;
   const std::string three = R"("kernel_size":3)", two_strides = R"("strides":2,)";
@@ -331,12 +332,12 @@ TEST_CASE("a dense layer on a flattened activation is a convolution with a windo
   for (std::size_t i = 0; i < kernel.size(); ++i) kernel[i] = static_cast<float>(i);
   m.weight("fc/kernel", "[48,2]", kernel).weight("fc/bias", "[2]", {1, 2});
   m.weight("out/kernel", "[2,2]", {1, 0, 0, 1}).weight("out/bias", "[2]", {0, 0});
-  const model_source source = m.read().value();
-  CHECK(source.layers[0].params == layers::description(layers::conv2d{{4, 4, 3}, 2, 4, 4, 1, {}, {0, infinity}}));
+  const unpacked_model source = m.read().value();
+  CHECK(source.layers[0].layer == layers::any_layer(layers::conv2d{{4, 4, 3}, 2, {4, 4, 1, {}}, {0, infinity}}));
   CHECK(source.layers[0].kernel == kernel);
   CHECK(source.layers[0].names == "flat\ndrop\nfc");
   CHECK(source.layers[0].folded_names == 2);
-  CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 2}, 2, {}}));
+  CHECK(source.layers[1].layer == layers::any_layer(layers::dense{{1, 1, 2}, 2, {}}));
 }
 
 TEST_CASE("what scales each channel before a Flatten and each value after it goes into the dense layer") {
@@ -372,10 +373,10 @@ TEST_CASE("names and properties that only Keras 3 writes") {
   n.layer("Conv2D", "preds", R"("filters":2,"kernel_size":1)").layer("Softmax", "softmax", R"("axis":-1)");
   n.weight("dw/kernel", "[1,1,3,1]", {1, 2, 3}).weight("preds/0", "[1,1,3,2]", ones).weight("preds/1", "[2]", {1, 2});
   n.weight("bn/0", "[3]", {1, 1, 1}).weight("bn/1", "[3]", {0, 0, 0}).weight("bn/2", "[3]", {1, 1, 1});
-  const model_source source = n.read().value();
+  const unpacked_model source = n.read().value();
   CHECK(source.layers[0].names == "dw\nbn\nrelu");
-  CHECK(std::get<layers::depthwise_conv2d>(source.layers[0].params).bounds == layers::relu6);
-  CHECK(source.layers[2].params == layers::description(layers::dense{{1, 1, 3}, 2, {}}));
+  CHECK(std::get<layers::depthwise_conv2d>(source.layers[0].layer).activation == layers::relu6);
+  CHECK(source.layers[2].layer == layers::any_layer(layers::dense{{1, 1, 3}, 2, {}}));
   CHECK(source.layers[2].bias == std::vector<float>{1, 2});
 }
 
@@ -391,7 +392,7 @@ TEST_CASE("batch norm behind an activation or a pooling goes into the kernel tha
   m.layer("Dense", "out", R"("units":2)")
       .weight("out/kernel", "[2,2]", {1, 2, 3, 4})
       .weight("out/bias", "[2]", {10, 20});
-  const model_source pooled = m.read().value();
+  const unpacked_model pooled = m.read().value();
   CHECK(pooled.layers[1].names == "pool");
   CHECK(pooled.layers[2].names == "bn\ndrop\nout");
   CHECK(pooled.layers[2].folded_names == 2);
@@ -402,7 +403,7 @@ TEST_CASE("batch norm behind an activation or a pooling goes into the kernel tha
   normalise(m);
   m.layer("DepthwiseConv2D", "dw", R"("kernel_size":[2,1],"use_bias":false)")
       .weight("dw/depthwise_kernel", "[2,1,2,1]", {1, 2, 3, 4});
-  const model_source depthwise = m.read().value();
+  const unpacked_model depthwise = m.read().value();
   CHECK(depthwise.layers[1].kernel == std::vector<float>{2, 1, 6, 2});
   CHECK(depthwise.layers[1].bias == std::vector<float>{4, 18});
 
@@ -410,18 +411,22 @@ TEST_CASE("batch norm behind an activation or a pooling goes into the kernel tha
   normalise(m);
   m.layer("Conv2D", "next", R"("filters":1,"kernel_size":[2,1],"use_bias":false)")
       .weight("next/kernel", "[2,1,2,1]", {1, 2, 3, 4});
-  const model_source next = m.read().value();
+  const unpacked_model next = m.read().value();
   CHECK(next.layers[1].kernel == std::vector<float>{2, 1, 6, 2});
   CHECK(next.layers[1].bias == std::vector<float>{22});
 
-  // Where zeros are padded, the offset would count at the edges too.
+  // Where zeros are padded, an offset inside the kernel would count at the edges too: it gets a layer of its own.
   m = one_convolution(R"(,"use_bias":false,"activation":"relu")");
   normalise(m);
   m.layer("Conv2D", "next", R"("filters":1,"kernel_size":[2,1],"padding":"same","use_bias":false)")
       .weight("next/kernel", "[2,1,2,1]", {1, 2, 3, 4});
-  CHECK(m.failure() ==
-        "layer 'bn' (BatchNormalization): not part of MobileNet v1: there is no convolution right before or after it "
-        "to take it in");
+  const unpacked_model padded = m.read().value();
+  REQUIRE(padded.layers.size() == 3);
+  CHECK(padded.layers[1].layer == layers::any_layer(layers::depthwise_conv2d{{4, 4, 2}, {1, 1, 1, {}}, {}}));
+  CHECK(padded.layers[1].kernel == std::vector<float>{2, 0.5f});
+  CHECK(padded.layers[1].bias == std::vector<float>{1, 3});
+  CHECK(padded.layers[1].names == "bn\ndrop");
+  CHECK(padded.layers[2].kernel == std::vector<float>{1, 2, 3, 4});
 }
 
 TEST_CASE("a sigmoid of one score becomes two classes") {
@@ -431,11 +436,11 @@ TEST_CASE("a sigmoid of one score becomes two classes") {
         .layer("Dense", "out", "\"units\":" + units + R"(,"use_bias":false,"activation":"sigmoid")");
     return m.weight("out/kernel", "[3," + units + "]", kernel);
   };
-  const model_source source = ending("1", {1, 2, 3}).read().value();
+  const unpacked_model source = ending("1", {1, 2, 3}).read().value();
   CHECK(source.output == output_kind::classes);
-  CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 3}, 2, {}}));
+  CHECK(source.layers[1].layer == layers::any_layer(layers::dense{{1, 1, 3}, 2, {}}));
   CHECK(source.layers[1].kernel == std::vector<float>{0, 1, 0, 2, 0, 3});
-  CHECK(source.layers[2].params == layers::description(layers::softmax{{1, 1, 2}}));
+  CHECK(source.layers[2].layer == layers::any_layer(layers::softmax{{1, 1, 2}}));
 }
 
 TEST_CASE("sigmoids of several scores are a layer, and their classes do not exclude each other") {
@@ -443,13 +448,13 @@ TEST_CASE("sigmoids of several scores are a layer, and their classes do not excl
   m.layer("GlobalAveragePooling2D", "pool")
       .layer("Dense", "out", R"("units":2,"use_bias":false,"activation":"sigmoid")")
       .weight("out/kernel", "[3,2]", {1, 2, 3, 4, 5, 6});
-  const model_source source = m.read().value();
+  const unpacked_model source = m.read().value();
   CHECK(source.output == output_kind::classes);
-  CHECK(source.first_class == 0);
+  CHECK(source.class_offset == 0);
   REQUIRE(source.layers.size() == 3);
-  CHECK(source.layers[1].params == layers::description(layers::dense{{1, 1, 3}, 2, {}}));
+  CHECK(source.layers[1].layer == layers::any_layer(layers::dense{{1, 1, 3}, 2, {}}));
   CHECK(source.layers[1].folded_names == 1);  // the layer's own activation is the sigmoid's
-  CHECK(source.layers[2].params == layers::description(layers::sigmoid{{1, 1, 2}}));
+  CHECK(source.layers[2].layer == layers::any_layer(layers::activation{{1, 1, 2}, layers::function::sigmoid, 0.0f}));
   CHECK(source.layers[2].names == "out");
 }
 
@@ -458,7 +463,7 @@ TEST_CASE("a Rescaling layer in front becomes part of the preprocessing") {
   m.layer("Rescaling", "rescaling", R"("scale":0.5,"offset":-3)")
       .layer("Conv2D", "conv", R"("filters":1,"kernel_size":1)");
   m.weight("conv/kernel", "[1,1,3,1]", {1, 2, 3}).weight("conv/bias", "[1]", {0});
-  const model_source source = m.read().value();
+  const unpacked_model source = m.read().value();
   CHECK(source.preprocessing == preprocessing{preprocessing::formula::multiply_add, 0.5f, -3.0f});
   CHECK(source.layers[0].names == "rescaling\nconv");
 }
@@ -575,7 +580,7 @@ TEST_CASE("convert writes a model that opens, and says what it did") {
   options.output = folder / "model.mnet";
   const auto report = tools::convert(options);
   REQUIRE(report);
-  const auto model = packed_model::open(options.output, {.verify_checksums = true});
+  const auto model = open_model(options.output, {.verify_checksums = true});
   REQUIRE(model);
   CHECK(report->model_json == folder / "model.json");
   CHECK(report->form == "layers model");
@@ -586,7 +591,7 @@ TEST_CASE("convert writes a model that opens, and says what it did") {
   CHECK(report->input == shape{71, 71, 3});
   CHECK(report->classes == 17);
   CHECK(model->class_count() == 17);
-  CHECK(model->output_shape().channels == 17);
+  CHECK(model->output_type().channels == 17);
 
   const auto first = support::read_file(options.output);
   REQUIRE(tools::convert(options));
@@ -657,7 +662,8 @@ TEST_CASE("each way a topology can be wrong has its message") {
       {{{R"("dilation_rate":[1,1])", R"("dilation_rate":[2,2])"}}, conv1 + "dilation_rate: found [2, 2], expected 1"},
       {{{R"("dilation_rate":[1,1])", R"("groups":3)"}}, conv1 + "groups: found 3, expected 1"},
       {{{R"("activation":"linear")", R"("activation":"relu7")"}},
-       conv1 + "activation: found \"relu7\", expected linear, relu, relu6, softmax or sigmoid"},
+       conv1 + "activation: found \"relu7\", expected linear, relu, relu6, softmax, sigmoid, tanh, elu, "
+               "selu, exponential, softplus, softsign, swish, gelu, hard_sigmoid, leaky_relu or mish"},
       {{{R"("activation":"linear")", R"("activation":{"class_name":"Custom"})"}},
        conv1 + "activation: found an object, expected a string"},
       {{{R"("use_bias":false)", R"("use_bias":"no")"}}, conv1 + "use_bias: found \"no\", expected true or false"},
@@ -675,31 +681,31 @@ TEST_CASE("each way a topology can be wrong has its message") {
       {{{R"("scale":true)", R"("scale":false)"}}, "model.json: weight 'conv1_bn/gamma' belongs to no layer"},
       {{{R"("center":true)", R"("center":1)"}}, layers + "[2].config.center: found 1, expected true or false"},
       {{{R"("activation":"relu6")", R"("activation":"ReLU6")"}},
-       layers + "[3].config.activation: found \"ReLU6\", expected linear, relu, relu6, softmax or sigmoid"},
+       layers + "[3].config.activation: found \"ReLU6\", expected linear, relu, relu6, softmax, sigmoid, tanh, elu, "
+                "selu, exponential, softplus, softsign, swish, gelu, hard_sigmoid, leaky_relu or mish"},
       {{{R"("activation":"relu6")", R"("rate":1)"}},
        layers + "[3].config.activation: found nothing, expected the name of an activation"},
       {{{R"("activation":"relu6")", R"("activation":"softmax")"}},
-       "model.json: layer 'conv1_relu' (Activation): not part of MobileNet v1: softmax over an activation of 8x8x8"},
+       "model.json: layer 'conv1_relu' (Activation): not part of a MobileNet: softmax over an activation of 8x8x8"},
       // the input
       {{{R"([null,16,16,3])", R"([null,16,16,4])"}},
-       layers + "[0].config.batch_input_shape: found [null, 16, 16, 4], expected [null, height, width, 3], height and "
-                "width from 1 to 2048"},
-      {{{R"([null,16,16,3])", R"([null,null,null,3])"}},
-       layers + "[0].config.batch_input_shape: found [null, null, null, 3], expected [null, height, width, 3], height "
+       layers + "[0].config.batch_input_shape: found [null, 16, 16, 4], expected [null, height, width, 3 or 1], height "
                 "and width from 1 to 2048"},
       {{{R"([null,16,16,3])", R"([null,-16,16,3])"}},
-       layers + "[0].config.batch_input_shape: found [null, -16, 16, 3], expected [null, height, width, 3], height and "
-                "width from 1 to 2048"},
+       layers +
+           "[0].config.batch_input_shape: found [null, -16, 16, 3], expected [null, height, width, 3 or 1], height "
+           "and width from 1 to 2048"},
       {{{R"([null,16,16,3])", R"([null,100000,100000,3])"}},
-       layers + "[0].config.batch_input_shape: found [null, 100000, 100000, 3], expected [null, height, width, 3], "
-                "height and width from 1 to 2048"},
+       layers +
+           "[0].config.batch_input_shape: found [null, 100000, 100000, 3], expected [null, height, width, 3 or 1], "
+           "height and width from 1 to 2048"},
       {{{R"("batch_input_shape":[null,16,16,3],)", ""}},
        "model.json: layer 'input_1' (InputLayer): the first layer has no batch_input_shape"},
       {{{R"([null,16,16,3])", R"([null,1,1,3])"}, {R"("padding":"same")", R"("padding":"valid")"}},
        "model.json: layer 'conv1' (Conv2D): its window of 3x3 is larger than its input of 1x1x3"},
       // the chain
       {{{R"("class_name":"BatchNormalization")", R"("class_name":"LayerNormalization")"}},
-       "model.json: layer 'conv1_bn' (LayerNormalization): not part of MobileNet v1"},
+       "model.json: layer 'conv1_bn' (LayerNormalization): not part of a MobileNet"},
       {{{R"([["conv1",0,0,{}]])", R"([["nowhere",0,0,{}]])"}},
        "model.json: layer 'conv1_bn' (BatchNormalization): its input 'nowhere' is not part of the model"},
       {{{R"([["input_1",0,0,{}]])", R"([["conv1_relu",0,0,{}]])"}},
@@ -723,16 +729,17 @@ TEST_CASE("each way a topology can be wrong has its message") {
       {{{R"({"class_name":"Activation","config":{"name":"conv_pw_2_relu")",
          R"({"class_name":"Add","config":{"name":"conv_pw_2_relu")"},
         {R"([["conv_pw_2_bn",0,0,{}]])", R"([["conv_pw_2_bn",0,0,{}],["conv_pw_1_relu",0,0,{}]])"}},
-       "model.json: layer 'conv_pw_2_relu' (Add): not part of MobileNet v1"},
+       "model.json: layer 'conv_pw_2_relu' (Add): its inputs are 4x4x32 and 8x8x16, expected equal shapes"},
       // The first that does not fit is named, of whatever kind: here an activation before an Add, as in MobileNet v3.
       {{{R"("activation":"relu6")", R"("activation":"hard_silu")"},
         {R"({"class_name":"Activation","config":{"name":"conv_pw_2_relu")",
          R"({"class_name":"Add","config":{"name":"conv_pw_2_relu")"},
         {R"([["conv_pw_2_bn",0,0,{}]])", R"([["conv_pw_2_bn",0,0,{}],["conv_pw_1_relu",0,0,{}]])"}},
-       layers + "[3].config.activation: found \"hard_silu\", expected linear, relu, relu6, softmax or sigmoid"},
-      {{{R"([["conv_dw_2_relu",0,0,{}]])", R"([["conv_pw_1_relu",0,0,{}]])"}},
-       "model.json: layer 'conv_pw_2' (Conv2D): not part of MobileNet v1: it branches off after 'conv_pw_1_relu', "
-       "where 'conv_dw_2' follows already"},
+       layers +
+           "[3].config.activation: found \"hard_silu\", expected linear, relu, relu6, softmax, sigmoid, tanh, elu, "
+           "selu, exponential, softplus, softsign, swish, gelu, hard_sigmoid, leaky_relu or mish"},
+      // Layers that the output does not need are left out, with their weights.
+      {{{R"([["conv_dw_2_relu",0,0,{}]])", R"([["conv_pw_1_relu",0,0,{}]])"}}, "(no error)"},
       {{{R"("name":"conv1_bn",)", R"("name":"conv1",)"}, {R"("name":"conv1_bn",)", R"("name":"conv1",)"}},
        "model.json: layer 'conv1' (BatchNormalization): there are two of this name"},
       {{{R"("name":"conv1_bn",)", R"("name":"conv1_xy",)"}},
@@ -741,9 +748,9 @@ TEST_CASE("each way a topology can be wrong has its message") {
       {{{R"("name":"conv1_bn",)", R"("name":"a\nb",)"}},
        layers + "[2].config.name: found \"a\\x0ab\", expected a name of printable characters"},
       {{{R"("output_layers":[["reshape_2",0,0]])", R"("output_layers":[["reshape_3",0,0]])"}},
-       "model.json: modelTopology.model_config.config.output_layers: 'reshape_3' is no layer of the model"},
+       "model.json: modelTopology.model_config.config.output_layers: 'reshape_3' is not a layer of the model"},
       {{{R"("output_layers":[["reshape_2",0,0]])", R"("output_layers":[["reshape_2",0,0],["conv1",0,0]])"}},
-       "model.json: modelTopology.model_config.config.output_layers: found [an array, an array], expected one output"},
+       "model.json: the model has 2 outputs ('reshape_2', 'conv1'): choose one with --output NAME"},
       {{{R"("class_name":"Model")", R"("class_name":"Graph")"}},
        "model.json: modelTopology.model_config.class_name: found \"Graph\", expected Model, Functional or Sequential"},
       {{{R"("class_name":"Model",)", ""}},
@@ -760,7 +767,7 @@ TEST_CASE("each way a topology can be wrong has its message") {
       {{{R"("target_shape":[1,1,32])", R"("target_shape":[-1,-1,32])"}},
        layers + "[17].config.target_shape: found [-1, -1, 32], expected positive integers, and -1 at most once"},
       {{{R"("target_shape":[1,1,32])", R"("target_shape":[2,4,4])"}},
-       "model.json: layer 'reshape_1' (Reshape): not part of MobileNet v1: it makes [2, 4, 4] of 1x1x32"},
+       "model.json: layer 'reshape_1' (Reshape): not part of a MobileNet: it makes [2, 4, 4] of 1x1x32"},
       {{{R"("target_shape":[1,1,32])", R"("target_shape":[32])"}},
        "model.json: layer 'conv_preds' (Conv2D): its input is [batch, channels], expected [batch, height, width, "
        "channels]"},
@@ -791,24 +798,14 @@ TEST_CASE("each way a topology can be wrong has its message") {
 TEST_CASE("layers that stand where MobileNet has none") {
   const std::string bias = R"(,"use_bias":false)";
   CHECK(one_convolution(bias).layer("ZeroPadding2D", "pad").failure() ==
-        "layer 'pad' (ZeroPadding2D): not part of MobileNet v1: no convolution follows it");
+        "layer 'pad' (ZeroPadding2D): not part of a MobileNet: no convolution follows it");
   CHECK(one_convolution(bias).layer("ZeroPadding2D", "pad").layer("ReLU", "relu").failure() ==
-        "layer 'relu' (ReLU): not part of MobileNet v1: there is no convolution right before it to take it in");
-  CHECK(one_convolution(bias)
-            .layer("ReLU", "relu")
-            .layer("BatchNormalization", "bn", R"("scale":false,"center":false)")
-            .weight("bn/moving_mean", "[2]", {1, 1})
-            .weight("bn/moving_variance", "[2]", {1, 1})
-            .failure() ==
-        "layer 'bn' (BatchNormalization): not part of MobileNet v1: there is no convolution right before or after it "
-        "to take it in");
-  CHECK(one_convolution(bias).layer("GlobalAveragePooling2D", "pool").layer("ReLU", "relu").failure() ==
-        "layer 'relu' (ReLU): not part of MobileNet v1: there is no convolution right before it to take it in");
+        "layer 'pad' (ZeroPadding2D): not part of a MobileNet: no convolution follows it");
   CHECK(one_convolution(bias).layer("AveragePooling2D", "pool").failure() ==
-        "layer 'pool' (AveragePooling2D): not part of MobileNet v1: its window is not the whole 4x4 of its input");
+        "layer 'pool' (AveragePooling2D): not part of a MobileNet: its window is not the whole 4x4 of its input");
   CHECK(one_convolution(bias).layer("AveragePooling2D", "pool", R"("pool_size":[4,4])").failure() == "(no error)");
   CHECK(one_convolution(bias).layer("MaxPooling2D", "pool").failure() ==
-        "layer 'pool' (MaxPooling2D): not part of MobileNet v1");
+        "layer 'pool' (MaxPooling2D): not part of a MobileNet: its window is not the whole 4x4 of its input");
   CHECK(one_convolution(bias).layer("ReLU", "relu", R"("negative_slope":0.1)").failure() ==
         "modelTopology.config.layers[1].config.negative_slope: found 0.1, expected 0");
   CHECK(one_convolution(bias).layer("ReLU", "relu", R"("max_value":-1)").failure() ==
@@ -824,6 +821,25 @@ TEST_CASE("layers that stand where MobileNet has none") {
           .failure() ==
       "layer 'conv' (Conv2D): padding of 3, 3, 3, 3 (top, left, bottom, right), expected less than its window of 3x3");
   CHECK(hand_made().layer("Dropout", "drop").failure() == "the model has no layers that compute anything");
+}
+
+TEST_CASE("an operation that no kernel can absorb becomes a layer of its own") {
+  const std::string bias = R"(,"use_bias":false)";
+  hand_made m = one_convolution(bias);
+  m.layer("ReLU", "relu").layer("BatchNormalization", "bn", R"("epsilon":0,"scale":false,"center":false)");
+  m.weight("bn/moving_mean", "[2]", {1, 2}).weight("bn/moving_variance", "[2]", {4, 1});
+  unpacked_model source = m.read().value();
+  REQUIRE(source.layers.size() == 2);
+  CHECK(source.layers[1].layer == layers::any_layer(layers::depthwise_conv2d{{4, 4, 2}, {1, 1, 1, {}}, {}}));
+  CHECK(source.layers[1].kernel == std::vector<float>{0.5f, 1});
+  CHECK(source.layers[1].bias == std::vector<float>{-0.5f, -2});
+  CHECK(source.layers[1].names == "bn");
+  CHECK(tools::write_packed_model(source));
+
+  source = one_convolution(bias).layer("GlobalAveragePooling2D", "pool").layer("ReLU", "relu").read().value();
+  REQUIRE(source.layers.size() == 3);
+  CHECK(source.layers[2].layer == layers::any_layer(layers::depthwise_conv2d{{1, 1, 2}, {1, 1, 1, {}}, layers::relu}));
+  CHECK(source.layers[2].kernel == std::vector<float>{1, 1});
 }
 
 TEST_CASE("models nested without end") {

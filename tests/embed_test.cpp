@@ -52,8 +52,8 @@ struct workplace {
   }
 
   std::vector<float> expected(std::string_view layer, const image& pixels) const {
-    const packed_model whole = packed_model::open(model).value();
-    auto c = classifier<reference>::share(whole.until(layer).value()).value();
+    const packed_model whole = open_model(model).value();
+    auto c = classifier<reference>::share(whole, {.value = whole.activation_of(layer).value()}).value();
     const auto output = c.run(pixels).value();
     return {output.begin(), output.end()};
   }

@@ -78,7 +78,7 @@ TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_
       const std::string image_name = entry.path().stem().string();
       INFO(model_name << ", " << image_name);
       compare_photo(c, root, model_name, entry.path(), 1e-4f, [&](auto output, auto expected) {
-        const std::size_t first = c.model().first_class();
+        const std::size_t first = c.model().class_offset();
         const auto found_order = best(output, first, 5);
         const auto expected_order = best(expected, first, 5);
         for (std::size_t i = 0; i < 5; ++i)  // equal unless tied within the tolerance
@@ -99,8 +99,7 @@ TEST_CASE_TEMPLATE("with float16 weights probabilities stay within 2e-3, and the
     tools::conversion_report report;
     tools::convert_options options;
     options.input = (root / "models" / model_name).string();
-    const auto bytes =
-        tools::write_packed_model(tools::read_model(options, report).value(), weight_type::float16).value();
+    const auto bytes = tools::write_packed_model(tools::read_model(options, report).value(), element::f16).value();
     auto c = classifier<B>::from_bytes(bytes).value();
     for (const auto& entry : fs::directory_iterator(root / "images" / "pixels")) {
       const std::string image_name = entry.path().stem().string();

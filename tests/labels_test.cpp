@@ -1,3 +1,5 @@
+#include "support/unpacked_models.hpp"
+
 #include "pack/packed_model_writer.hpp"
 
 #include <mobilenet/labels.hpp>
@@ -18,14 +20,15 @@ constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 // A model of one softmax that gives `outputs` numbers; its classes are named c0, c1, ...
 class classes_model {
  public:
-  explicit classes_model(std::uint32_t outputs, std::uint32_t first_class = 0, bool named = true) {
-    mobilenet::tools::model_source source;
+  explicit classes_model(std::uint32_t outputs, std::uint32_t class_offset = 0, bool named = true) {
+    mobilenet::tools::unpacked_model source;
     source.layers.push_back({mobilenet::layers::global_average_pool{{1, 1, 3}}, {}, {}, "pool", 0});
     source.layers.push_back({mobilenet::layers::dense{{1, 1, 3}, outputs, {}}, std::vector<float>(3 * outputs),
                              std::vector<float>(outputs), "preds", 0});
-    source.first_class = first_class;
-    for (std::uint32_t i = 0; named && i < outputs - first_class; ++i) source.labels.push_back("c" + std::to_string(i));
-    bytes_ = mobilenet::tools::write_packed_model(source).value();
+    source.class_offset = class_offset;
+    for (std::uint32_t i = 0; named && i < outputs - class_offset; ++i)
+      source.labels.push_back("c" + std::to_string(i));
+    bytes_ = mobilenet::tools::write_packed_model(mobilenet::test::chained(source)).value();
     model_ = mobilenet::packed_model::from_bytes(bytes_).value();
   }
   const mobilenet::packed_model& get() const { return model_; }

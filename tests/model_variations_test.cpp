@@ -70,13 +70,13 @@ TEST_CASE_TEMPLATE("models in all variations answer as TensorFlow.js does", B, M
 
     // TensorFlow.js got the input of the self-test. A graph's own scaling is part of our preprocessing.
     const bool scales = std::string_view(name).ends_with("scales_input");
-    for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i)
+    for (std::uint32_t i = 0; i < net.input_type().elements(); ++i)
       net.input().data[i] = scales ? format::self_test_input(i) * 2 - 1 : format::self_test_input(i);
     const auto output = net.run();
 
     std::vector<float> expected = golden(answers, name);
     if (expected.size() == 1) expected = {1 - expected[0], expected[0]};  // a sigmoid: the second of two classes
-    const bool softmax_last = std::holds_alternative<layers::softmax>(packed.layers().back().params);
+    const bool softmax_last = std::holds_alternative<layers::softmax>(packed.nodes().back().layer);
     float sum = 0;
     for (const float v : expected) sum += v;
     if (softmax_last && std::abs(sum - 1) > 1e-3f) expected = softmax(expected);  // ours is added
@@ -103,7 +103,7 @@ TEST_CASE("a graph that scales its input takes pixels from 0 to 1, another from 
     CHECK(source.preprocessing.scaling == preprocessing::formula::multiply_add);
     CHECK(source.preprocessing.a == static_cast<float>(2.0 / 255.0));
     CHECK(source.preprocessing.b == -1.0f);
-    CHECK(source.first_class == 1);
+    CHECK(source.class_offset == 1);
     CHECK(report.form == "graph model");
     if (scales) {  // x / 127.5 - 1, as a graph has it that takes pixels as they are
       test::synthetic_model model = test::make_synthetic_graph(o);

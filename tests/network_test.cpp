@@ -22,9 +22,11 @@ namespace {
 
 using namespace mobilenet;
 
-std::vector<std::byte> packed(const tools::model_source& source) { return tools::write_packed_model(source).value(); }
+std::vector<std::byte> packed(const tools::unpacked_model& source) {
+  return tools::write_packed_model(test::chained(source)).value();
+}
 
-// A back end whose layers look for their context when they go.
+// A back end whose operations check on destruction that their context still exists.
 struct counting {
   static constexpr std::string_view name = "counting";
   static inline std::set<const void*> alive;
@@ -36,46 +38,33 @@ struct counting {
     context(context&&) noexcept { alive.insert(this); }
     ~context() { alive.erase(this); }
   };
-  static std::size_t activation_elements(const shape& s) noexcept { return s.elements(); }
+  static std::size_t bytes(const tensor_type& t) noexcept { return t.elements() * sizeof(float); }
 
-  struct layer {
-    template <class Layer, class Params>
-    static result<Layer> make(context& c, const Params&) {
-      Layer made;
-      made.owner = &c;
-      return made;
-    }
-    const context* owner = nullptr;
-    layer() = default;
-    layer(layer&& other) noexcept : owner(std::exchange(other.owner, nullptr)) {}
-    layer& operator=(layer&& other) noexcept {
-      std::swap(owner, other.owner);
+  template <class Layer>
+  class op {
+   public:
+    static result<op> prepare(context& c, const Layer&, const weights&) { return op(&c); }
+    op(op&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
+    op& operator=(op&& other) noexcept {
+      std::swap(owner_, other.owner_);
       return *this;
     }
-    ~layer() {
-      if (owner != nullptr && !alive.contains(owner)) ++dangling;
+    ~op() {
+      if (owner_ != nullptr && !alive.contains(owner_)) ++dangling;
     }
-    void run(context&, const float*, float*) noexcept {}
+    void run(context&, const operands&) noexcept {}
+
+   private:
+    explicit op(const context* owner) : owner_(owner) {}
+    const context* owner_;
   };
-#define COUNTING_LAYER(kind)                                                                                           \
-  struct kind : layer {                                                                                                \
-    static result<kind> prepare(context& c, const layers::kind& p, const packed_weights&) { return make<kind>(c, p); } \
-  };
-  COUNTING_LAYER(conv2d)
-  COUNTING_LAYER(depthwise_conv2d)
-  COUNTING_LAYER(pointwise_conv2d)
-  COUNTING_LAYER(global_average_pool)
-  COUNTING_LAYER(dense)
-  COUNTING_LAYER(softmax)
-  COUNTING_LAYER(sigmoid)
-#undef COUNTING_LAYER
 };
 static_assert(backend<counting>);
 
 template <class B>
 std::vector<float> run_self_test(const packed_model& model, unsigned threads = 1) {
   auto net = network<B>::prepare(model, {threads}).value();
-  for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i) net.input().data[i] = format::self_test_input(i);
+  for (std::uint32_t i = 0; i < net.input_type().elements(); ++i) net.input().data[i] = format::self_test_input(i);
   const auto output = net.run();
   return {output.begin(), output.end()};
 }
@@ -112,7 +101,7 @@ TEST_CASE_TEMPLATE("a second run and a moved network answer the same bits", B, M
   const auto bytes = packed(test::mobilenet_v1(0.25, 48, 20));
   const auto model = packed_model::from_bytes(bytes).value();
   auto net = network<B>::prepare(model).value();
-  for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i) net.input().data[i] = format::self_test_input(i);
+  for (std::uint32_t i = 0; i < net.input_type().elements(); ++i) net.input().data[i] = format::self_test_input(i);
   const auto view = net.run();
   const std::vector<float> first(view.begin(), view.end());
   auto moved = std::move(net);
@@ -120,56 +109,78 @@ TEST_CASE_TEMPLATE("a second run and a moved network answer the same bits", B, M
   CHECK(std::equal(again.begin(), again.end(), first.begin(), first.end()));
 }
 
+void fill_with_self_test(tensor_view<float> input) {
+  for (std::uint32_t i = 0; i < input.dimensions.elements(); ++i) input.data[i] = format::self_test_input(i);
+}
+
+// One value of a model, computed alone.
+template <class B>
+std::vector<float> run_for_value(const packed_model& model, value_id value) {
+  auto net = network<B>::prepare(model, {}, {&value, 1}).value();
+  fill_with_self_test(net.input());
+  const auto output = net.run();
+  return {output.begin(), output.end()};
+}
+
+TEST_CASE_TEMPLATE("every wanted value can be had from one run, each as it is alone", B, MOBILENET_TEST_BACKENDS) {
+  const auto bytes = packed(test::mobilenet_v1(0.25, 48, 20));
+  const auto model = packed_model::from_bytes(bytes).value();
+  std::vector<value_id> wanted;
+  for (value_id v = 0; v <= model.output_value(); ++v) wanted.push_back(v);
+  std::swap(wanted[3], wanted[7]);  // in any order
+  wanted.push_back(5);              // and twice
+  auto net = network<B>::prepare(model, {}, wanted).value();
+  fill_with_self_test(net.input());
+  net.run();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    CAPTURE(wanted[i]);
+    const auto value = net.value(i);
+    CHECK(value.size() == model.value_type(wanted[i]).elements());
+    const auto alone = run_for_value<B>(model, wanted[i]);
+    CHECK(largest_difference(value, alone) <= 1e-5);
+  }
+}
+
 TEST_CASE_TEMPLATE("the embedding is the pooled activation, and leaves the next run as it was", B,
                    MOBILENET_TEST_BACKENDS) {
   const auto bytes = packed(test::mobilenet_v1(0.25, 48, 20));
   const auto model = packed_model::from_bytes(bytes).value();
-  const auto layer = model.embedding_layer();
-  REQUIRE(layer.has_value());
-  const packed_model cut = model.until(model.layers()[*layer].activation_name()).value();
-  const auto expected = run_self_test<B>(cut);
-  REQUIRE(expected.size() == 256);
-
-  auto net = network<B>::prepare(model).value();
-  for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i) net.input().data[i] = format::self_test_input(i);
-  const auto embedding = net.run_embedding();
-  CHECK(std::vector<float>(embedding.begin(), embedding.end()) == expected);
-  const auto output = net.run();
+  REQUIRE(model.embedding_value().has_value());
+  const value_id wanted[] = {model.output_value(), *model.embedding_value()};
+  auto net = network<B>::prepare(model, {}, wanted).value();
+  fill_with_self_test(net.input());
+  const auto embedding = net.run_for(1);
+  REQUIRE(embedding.size() == 256);
+  CHECK(std::vector<float>(embedding.begin(), embedding.end()) == run_for_value<B>(model, wanted[1]));
+  const auto output = net.run_for(0);
   CHECK(std::vector<float>(output.begin(), output.end()) == run_self_test<B>(model));
 }
 
-TEST_CASE_TEMPLATE("the embedding of a model without classes is its output", B, MOBILENET_TEST_BACKENDS) {
-  const auto bytes = packed(test::mobilenet_v1(0.25, 48, 20));
+TEST_CASE_TEMPLATE("the input may be wanted, and a run does not change it", B, MOBILENET_TEST_BACKENDS) {
+  const auto bytes = packed(test::mobilenet_v1(0.25, 32, 5));
   const auto model = packed_model::from_bytes(bytes).value();
-  // Cut where activations still have positions: the back end's own layout must not show.
-  const packed_model cut = model.until(model.layers()[4].activation_name()).value();
-  CHECK(cut.embedding_layer() == cut.layers().size() - 1);
-  auto net = network<B>::prepare(cut).value();
-  for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i) net.input().data[i] = format::self_test_input(i);
-  const auto embedding = net.run_embedding();
-  CHECK(embedding.size() == cut.output_shape().elements());
-  CHECK(std::vector<float>(embedding.begin(), embedding.end()) == run_self_test<B>(cut));
+  const value_id wanted[] = {model.output_value(), network_input};
+  auto net = network<B>::prepare(model, {}, wanted).value();
+  fill_with_self_test(net.input());
+  net.run();
+  bool same = true;
+  for (std::uint32_t i = 0; i < net.value(1).size(); ++i) same = same && net.value(1)[i] == format::self_test_input(i);
+  CHECK(same);
 }
 
 // A model of layers with random weights, ending in features.
-std::vector<std::byte> packed_layers(const std::vector<layers::description>& chain) {
-  tools::model_source source;
+std::vector<std::byte> packed_layers(const std::vector<layers::any_layer>& chain) {
+  tools::unpacked_model source;
   test::random_floats values(7);
-  for (const auto& params : chain) {
-    tools::layer_source layer;
-    layer.params = params;
+  for (const auto& any : chain) {
+    tools::unpacked_layer layer;
+    layer.layer = any;
     layer.names = "layer" + std::to_string(source.layers.size());
-    std::visit(
-        [&](const auto& p) {
-          if constexpr (requires { p.bounds; }) {
-            const std::size_t channels = p.output_shape().channels;
-            layer.kernel.resize(p.parameters() - channels);
-            layer.bias.resize(channels);
-            values.fill(layer.kernel.data(), layer.kernel.size(), -0.3f, 0.3f);
-            values.fill(layer.bias.data(), channels, -0.1f, 0.1f);
-          }
-        },
-        params);
+    const std::size_t channels = layers::packed_bias_elements(any) == 0 ? 0 : layers::output_type(any).channels;
+    layer.kernel.resize(static_cast<std::size_t>(layers::parameters(any)) - channels);
+    layer.bias.resize(channels);
+    values.fill(layer.kernel.data(), layer.kernel.size(), -0.3f, 0.3f);
+    values.fill(layer.bias.data(), channels, -0.1f, 0.1f);
     source.layers.push_back(std::move(layer));
   }
   source.output = output_kind::features;
@@ -177,10 +188,10 @@ std::vector<std::byte> packed_layers(const std::vector<layers::description>& cha
 }
 
 TEST_CASE_TEMPLATE("windows that reach far beyond the image, layer after layer", B, MOBILENET_TEST_BACKENDS) {
-  std::vector<layers::description> chain{layers::conv2d{{20, 8, 3}, 32, 1, 1, 1, {}, layers::relu6}};
+  std::vector<layers::any_layer> chain{layers::conv2d{{20, 8, 3}, 32, {1, 1, 1, {}}, layers::relu6}};
   for (int i = 0; i < 4; ++i) {
-    chain.push_back(layers::depthwise_conv2d{{20, 8, 32}, 64, 15, 3, {63, 14, 38, 14}, layers::relu6});
-    REQUIRE(layers::output_shape(chain.back()) == shape{20, 8, 32});
+    chain.push_back(layers::depthwise_conv2d{{20, 8, 32}, {64, 15, 3, {63, 14, 38, 14}}, layers::relu6});
+    REQUIRE(shape(layers::output_type(chain.back())) == shape{20, 8, 32});
     chain.push_back(layers::pointwise_conv2d{{20, 8, 32}, 32, layers::relu6});
   }
   const auto bytes = packed_layers(chain);
@@ -194,17 +205,17 @@ TEST_CASE_TEMPLATE("windows that reach far beyond the image, layer after layer",
 TEST_CASE_TEMPLATE("a network whose input is one position", B, MOBILENET_TEST_BACKENDS) {
   const shape in{1, 1, 3};
   for (const auto& first :
-       {layers::description(layers::depthwise_conv2d{in, 1, 1, 1, {}, {}}),
-        layers::description(layers::depthwise_conv2d{in, 3, 3, 1, {1, 1, 1, 1}, {}}),
-        layers::description(layers::global_average_pool{in}), layers::description(layers::dense{in, 3, {}}),
-        layers::description(layers::pointwise_conv2d{in, 3, {}})}) {
+       {layers::any_layer(layers::depthwise_conv2d{in, {1, 1, 1, {}}, {}}),
+        layers::any_layer(layers::depthwise_conv2d{in, {3, 3, 1, {1, 1, 1, 1}}, {}}),
+        layers::any_layer(layers::global_average_pool{in}), layers::any_layer(layers::dense{in, 3, {}}),
+        layers::any_layer(layers::pointwise_conv2d{in, 3, {}})}) {
     const auto bytes = packed_layers({first});
     const auto model = packed_model::from_bytes(bytes).value();
     CHECK(largest_difference(run_self_test<B>(model), model.self_test_output()) <= 1e-6);
   }
 }
 
-TEST_CASE("a network that another is assigned to lets its layers go before what they refer to") {
+TEST_CASE("a network that another is assigned to destroys its operations before their context") {
   const auto bytes = packed(test::mobilenet_v1(0.25, 32, 10));
   const auto model = packed_model::from_bytes(bytes).value();
   {
@@ -233,7 +244,7 @@ TEST_CASE_TEMPLATE("threads share one model, each with a network of its own", B,
 
 TEST_CASE_TEMPLATE("float16 weights stay close to float32 ones", B, MOBILENET_TEST_BACKENDS) {
   const auto source = test::mobilenet_v1(0.25, 48, 20);
-  const auto bytes = tools::write_packed_model(source, weight_type::float16).value();
+  const auto bytes = tools::write_packed_model(source, element::f16).value();
   const auto model = packed_model::from_bytes(bytes).value();
   CHECK(largest_difference(run_self_test<B>(model), model.self_test_output()) <= 1e-4);
   const auto full = packed(source);

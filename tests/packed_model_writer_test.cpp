@@ -1,5 +1,6 @@
 #include "support/backends.hpp"
 #include "support/random_layer.hpp"
+#include "support/unpacked_models.hpp"
 
 #include "pack/float_to_half.hpp"
 #include "pack/packed_model_writer.hpp"
@@ -7,6 +8,7 @@
 #include <mobilenet/backends/reference.hpp>
 #include <mobilenet/detail/half.hpp>
 #include <mobilenet/model/crc32c.hpp>
+#include <mobilenet/model/open.hpp>
 #include <mobilenet/network.hpp>
 
 #include <doctest/doctest.h>
@@ -27,23 +29,23 @@
 namespace {
 
 using namespace mobilenet;
-using tools::model_source;
+using tools::unpacked_model;
 using tools::write_packed_model;
 using bytes = std::vector<std::byte>;
 
 // Every kind of layer, with channels that are no multiple of 16.
-model_source small_model() {
+unpacked_model small_model() {
   test::random_floats values(3);
   const auto numbers = [&](std::size_t count) {
     std::vector<float> v(count);
     values.fill(v.data(), count, -0.5f, 0.5f);
     return v;
   };
-  model_source m;
+  unpacked_model m;
   m.layers = {
-      {layers::conv2d{{9, 8, 3}, 20, 3, 3, 2, {1, 0, 1, 1}, layers::relu6}, numbers(540), numbers(20),
+      {layers::conv2d{{9, 8, 3}, 20, {3, 3, 2, {1, 0, 1, 1}}, layers::relu6}, numbers(540), numbers(20),
        "conv1\nconv1_bn\nconv1_relu", 2},
-      {layers::depthwise_conv2d{{5, 4, 20}, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}, numbers(180), numbers(20),
+      {layers::depthwise_conv2d{{5, 4, 20}, {3, 3, 1, {1, 1, 1, 1}}, layers::relu6}, numbers(180), numbers(20),
        "conv_dw_1\nconv_dw_1_relu", 1},
       {layers::pointwise_conv2d{{5, 4, 20}, 33, {}}, numbers(660), numbers(33), "conv_pw_1", 0},
       {layers::global_average_pool{{5, 4, 33}}, {}, {}, "pool", 0},
@@ -51,36 +53,36 @@ model_source small_model() {
       {layers::softmax{{1, 1, 5}}, {}, {}, "softmax", 0},
   };
   m.preprocessing = preprocessing::to_range(0.0f, 1.0f);
-  m.first_class = 1;
+  m.class_offset = 1;
   m.labels = {"crane", "", "crane", "zebra"};
   m.provenance = "a test";
-  return m;
+  return test::chained(std::move(m));
 }
 
 const format::section& section(const packed_model& m, format::section_kind kind) {
   return m.sections()[static_cast<std::size_t>(kind) - 1];
 }
 
-std::string failure(const model_source& m, weight_type type = weight_type::float32) {
+std::string failure(const unpacked_model& m, element type = element::f32) {
   const auto written = write_packed_model(m, type);
   REQUIRE_FALSE(written);
   return written.error().message;
 }
 
 TEST_CASE("what is written is read again") {
-  const model_source source = small_model();
+  const unpacked_model source = small_model();
   const bytes file = write_packed_model(source).value();
-  const packed_model m = packed_model::from_bytes(file, {.verify_checksums = true}).value();
-  REQUIRE(m.layers().size() == source.layers.size());
+  const packed_model m = model_from_bytes(file, {.verify_checksums = true}).value();
+  REQUIRE(m.nodes().size() == source.layers.size());
   for (std::size_t i = 0; i < source.layers.size(); ++i) {
     CAPTURE(i);
-    CHECK(m.layers()[i].params == source.layers[i].params);
-    CHECK(m.layers()[i].names == source.layers[i].names);
-    CHECK(m.layers()[i].folded_names == source.layers[i].folded_names);
+    CHECK(m.nodes()[i].layer == source.layers[i].layer);
+    CHECK(m.nodes()[i].names == source.layers[i].names);
+    CHECK(m.nodes()[i].folded_names == source.layers[i].folded_names);
   }
   CHECK(m.preprocessing() == source.preprocessing);
   CHECK(m.output() == output_kind::classes);
-  CHECK(m.first_class() == 1);
+  CHECK(m.class_offset() == 1);
   CHECK(m.class_count() == 4);
   REQUIRE(m.label_count() == 4);
   for (std::uint32_t i = 0; i < 4; ++i) CHECK(m.label(i) == source.labels[i]);
@@ -88,12 +90,12 @@ TEST_CASE("what is written is read again") {
 }
 
 TEST_CASE("kernels lie in panels of 16 channels, zero padded") {
-  const model_source source = small_model();
+  const unpacked_model source = small_model();
   const bytes file = write_packed_model(source).value();
   const packed_model m = packed_model::from_bytes(file).value();
   constexpr std::size_t rows[] = {27, 9, 20, 0, 33};
   for (const std::size_t i : {0u, 1u, 2u, 4u}) {
-    const auto& weights = m.layers()[i].weights;
+    const auto& weights = m.nodes()[i].weights;
     const auto* kernel = static_cast<const float*>(weights.kernel);
     const std::size_t channels = source.layers[i].bias.size();
     const std::size_t padded = (channels + 15) / 16 * 16;
@@ -111,7 +113,7 @@ TEST_CASE("kernels lie in panels of 16 channels, zero padded") {
 TEST_CASE("the file is laid out as docs/format.md says") {
   const bytes file = write_packed_model(small_model()).value();
   const packed_model m = packed_model::from_bytes(file).value();
-  std::uint64_t end = 64 + 7 * 32;
+  std::uint64_t end = 64 + 8 * 32;
   for (const format::section& s : m.sections()) {
     CHECK(s.offset == (end + 63) / 64 * 64);
     CHECK(std::all_of(file.begin() + static_cast<std::ptrdiff_t>(end),
@@ -122,8 +124,8 @@ TEST_CASE("the file is laid out as docs/format.md says") {
   CHECK(file.size() == end + 16);
   CHECK(std::all_of(file.end() - 16, file.end(), [](std::byte b) { return b == std::byte{0}; }));
   const auto weights = section(m, format::section_kind::weights);
-  for (const packed_layer& layer : m.layers())
-    for (const void* array : {layer.weights.kernel, static_cast<const void*>(layer.weights.bias)})
+  for (const node& n : m.nodes())
+    for (const void* array : {n.weights.kernel, static_cast<const void*>(n.weights.bias)})
       if (array != nullptr)
         CHECK((static_cast<const std::byte*>(array) - file.data() - static_cast<std::ptrdiff_t>(weights.offset)) % 64 ==
               0);
@@ -133,30 +135,30 @@ TEST_CASE("the file is laid out as docs/format.md says") {
 
 TEST_CASE("the same source gives the same bytes") {
   CHECK(write_packed_model(small_model()).value() == write_packed_model(small_model()).value());
-  CHECK(write_packed_model(small_model(), weight_type::float16).value() ==
-        write_packed_model(small_model(), weight_type::float16).value());
+  CHECK(write_packed_model(small_model(), element::f16).value() ==
+        write_packed_model(small_model(), element::f16).value());
 }
 
 TEST_CASE("the self-test is what the reference back end answers") {
   const bytes file = write_packed_model(small_model()).value();
   const packed_model m = packed_model::from_bytes(file).value();
   auto net = network<reference>::prepare(m).value();
-  for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i) net.input().data[i] = format::self_test_input(i);
+  for (std::uint32_t i = 0; i < net.input_type().elements(); ++i) net.input().data[i] = format::self_test_input(i);
   const auto output = net.run();
   CHECK(std::equal(output.begin(), output.end(), m.self_test_output().begin(), m.self_test_output().end()));
   CHECK(std::abs(std::accumulate(output.begin(), output.end(), 0.0f) - 1.0f) < 1e-5f);
 }
 
 TEST_CASE("float16 halves wide kernels, and biases make up for the rounding") {
-  const model_source source = small_model();
-  const bytes file = write_packed_model(source, weight_type::float16).value();
-  const packed_model m = packed_model::from_bytes(file, {.verify_checksums = true}).value();
+  const unpacked_model source = small_model();
+  const bytes file = write_packed_model(source, element::f16).value();
+  const packed_model m = model_from_bytes(file, {.verify_checksums = true}).value();
   for (const std::size_t i : {0u, 1u, 2u}) {  // 27, 9 and 20 rows
-    CHECK(m.layers()[i].weights.type == weight_type::float32);
-    CHECK(m.layers()[i].weights.bias[19] == source.layers[i].bias[19]);
+    CHECK(m.nodes()[i].weights.type == element::f32);
+    CHECK(m.nodes()[i].weights.bias[19] == source.layers[i].bias[19]);
   }
-  const auto& weights = m.layers()[4].weights;
-  REQUIRE(weights.type == weight_type::float16);
+  const auto& weights = m.nodes()[4].weights;
+  REQUIRE(weights.type == element::f16);
   const auto* kernel = static_cast<const std::uint16_t*>(weights.kernel);
   for (std::size_t c = 0; c < 5; ++c) {
     float most = 0;
@@ -172,7 +174,7 @@ TEST_CASE("float16 halves wide kernels, and biases make up for the rounding") {
 }
 
 TEST_CASE("sources that contradict themselves") {
-  model_source m = small_model();
+  unpacked_model m = small_model();
   m.layers.clear();
   CHECK(failure(m) == "the network has no layers");
 
@@ -199,15 +201,15 @@ TEST_CASE("sources that contradict themselves") {
   m = small_model();
   m.layers[4].kernel[0] = 65520.0f;
   CHECK(write_packed_model(m));
-  CHECK(failure(m, weight_type::float16) ==
+  CHECK(failure(m, element::f16) ==
         "layer 'preds': kernel value 65520.000000 is too large for float16, whose largest value is 65504: store the "
         "weights as float32");
 
   m = small_model();
   m.layers.resize(1);
-  m.layers[0] = {layers::conv2d{{2048, 2048, 3}, 64, 100, 100, 1, {50, 50, 49, 49}, {}}, std::vector<float>(1920000),
+  m.layers[0] = {layers::conv2d{{2048, 2048, 3}, 64, {100, 100, 1, {50, 50, 49, 49}}, {}}, std::vector<float>(1920000),
                  std::vector<float>(64), "large", 0};
-  CHECK(failure(m) ==
+  CHECK(failure(test::chained(m)) ==
         "layer 'large': up to here the network does 8053076262912 multiply-adds and reads of values, "
         "expected at most 68719476736");
 
@@ -217,8 +219,9 @@ TEST_CASE("sources that contradict themselves") {
 
   m = small_model();
   m.layers.erase(m.layers.begin() + 1);
-  std::get<layers::pointwise_conv2d>(m.layers[1].params).in.height = 6;
-  CHECK(failure(m) == "layer 'conv_pw_1': its input is 6x4x20, expected 5x4x20 as the layer before gives");
+  m = test::chained(m);
+  std::get<layers::pointwise_conv2d>(m.layers[1].layer).in.height = 6;
+  CHECK(failure(m) == "layer 'conv_pw_1': its input is 6x4x20, expected 5x4x20, the value that it reads");
 
   m = small_model();
   m.layers.pop_back();
@@ -228,54 +231,44 @@ TEST_CASE("sources that contradict themselves") {
   CHECK(failure(m) == "self-test: output 0 is not finite: the weights make the network overflow");
 }
 
-TEST_CASE_TEMPLATE("a model cut off after a layer computes that layer's activation", B, MOBILENET_TEST_BACKENDS) {
-  const model_source source = small_model();
+TEST_CASE_TEMPLATE("any layer's activation can be had by its name", B, MOBILENET_TEST_BACKENDS) {
+  const unpacked_model source = small_model();
   const bytes file = write_packed_model(source).value();
   const packed_model whole = packed_model::from_bytes(file).value();
   constexpr std::string_view names[] = {"conv1_relu", "conv_dw_1_relu", "conv_pw_1", "pool", "preds", "softmax"};
   for (std::size_t i = 0; i < std::size(names); ++i) {
     CAPTURE(names[i]);
-    const packed_model cut = whole.until(names[i]).value();
-    CHECK(cut.layers().size() == i + 1);
-    CHECK(cut.output() == output_kind::features);
-    CHECK(cut.class_count() == 0);
+    const value_id value = whole.activation_of(names[i]).value();
+    CHECK(value == i + 1);
 
-    model_source shorter = source;
+    unpacked_model shorter = source;
     shorter.layers.resize(i + 1);
     shorter.output = output_kind::features;
-    shorter.first_class = 0;
+    shorter.class_offset = 0;
     shorter.labels.clear();
     const bytes shorter_file = write_packed_model(shorter).value();
     const packed_model expected_model = packed_model::from_bytes(shorter_file).value();
     const auto expected = expected_model.self_test_output();
 
-    auto net = network<B>::prepare(cut).value();
-    for (std::uint32_t e = 0; e < net.input_shape().elements(); ++e) net.input().data[e] = format::self_test_input(e);
+    auto net = network<B>::prepare(whole, {}, {&value, 1}).value();
+    for (std::uint32_t e = 0; e < net.input_type().elements(); ++e) net.input().data[e] = format::self_test_input(e);
     const auto output = net.run();
     REQUIRE(output.size() == expected.size());
     float worst = 0;
     for (std::size_t e = 0; e < output.size(); ++e) worst = std::max(worst, std::abs(output[e] - expected[e]));
     CHECK(worst < 1e-4f);
   }
-  const packed_model cut = whole.until("conv_pw_1").value();
-  CHECK(cut.label_count() == 0);
-  CHECK(cut.label(0).empty());
-  CHECK(cut.self_test_output().empty());
-  const packed_model logits = whole.first_layers(whole.layers().size() - 1);  // as many as there are probabilities
-  REQUIRE(logits.output_shape() == whole.output_shape());
-  CHECK(logits.self_test_output().empty());
-  CHECK(logits.borrow().self_test_output().empty());
-  CHECK(whole.first_layers(whole.layers().size()).self_test_output().size() == whole.output_shape().channels);
-  CHECK(whole.until("conv1_bn").error().message ==
+  CHECK(whole.embedding_value() == 4);
+  CHECK(whole.activation_of("conv1_bn").error().message ==
         "layer 'conv1_bn' has no activation of its own: it was folded into the one that ends with 'conv1_relu'");
-  CHECK(whole.until("conv2").error().message == "the model has no layer 'conv2'");
+  CHECK(whole.activation_of("conv2").error().message == "the model has no layer 'conv2'");
 }
 
 // Damages a file as accidents and attackers do, and opens it. The header's checksum is put right again in
 // every second case: it must not be what keeps the library from crashing.
 TEST_CASE("10,000 mutations of a good file crash nothing") {
   const bytes good = write_packed_model(small_model()).value();
-  const std::size_t table_end = sizeof(format::header) + 7 * sizeof(format::section);
+  const std::size_t table_end = sizeof(format::header) + 8 * sizeof(format::section);
   std::mt19937 random(1);
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random()) % n; };
   constexpr std::uint32_t telling[] = {0, 1, 2, 16, 63, 64, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0, 0x7f800000};
@@ -319,12 +312,11 @@ TEST_CASE("10,000 mutations of a good file crash nothing") {
     ++opened;
     for (std::uint32_t label = 0; label < model->label_count(); ++label) (void)model->label(label);
     std::uint64_t work = 0;
-    for (const packed_layer& layer : model->layers())
-      work += std::visit([](const auto& p) { return p.multiply_adds() + p.in.elements(); }, layer.params);
+    for (const node& n : model->nodes()) work += layers::work(n.layer);
     if (work > 1000000) continue;
     auto net = network<reference>::prepare(*model);
     if (!net) continue;
-    std::fill_n(net->input().data, net->input_shape().elements(), 0.5f);
+    std::fill_n(net->input().data, net->input_type().elements(), 0.5f);
     (void)net->run();
   }
   CHECK(opened > 100);  // the mutations reach past the header

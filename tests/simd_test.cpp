@@ -8,15 +8,18 @@
 #include <mobilenet/backends/reference.hpp>
 #include <mobilenet/backends/simd.hpp>
 #include <mobilenet/network.hpp>
+#include <mobilenet/node.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -25,11 +28,11 @@ using namespace mobilenet;
 using test::layer_weights;
 using test::random_floats;
 
-std::vector<simd_target> usable_targets() {
-  std::vector<simd_target> usable;
+std::vector<simd_target> supported_targets() {
+  std::vector<simd_target> supported;
   for (std::size_t i = 0; i < simd_targets; ++i)
-    if (simd::usable(static_cast<simd_target>(i))) usable.push_back(static_cast<simd_target>(i));
-  return usable;
+    if (simd::is_supported(static_cast<simd_target>(i))) supported.push_back(static_cast<simd_target>(i));
+  return supported;
 }
 
 // Sets MOBILENET_SIMD, and puts it back when it goes.
@@ -48,62 +51,57 @@ class environment {
   std::optional<std::string> before_;
 };
 
-tensor activation(const shape& s) {
-  return tensor::create({1, 1, static_cast<std::uint32_t>(simd::activation_elements(s))}).value();
-}
+buffer value_of(const shape& s) { return buffer::create(simd::bytes(s), "value").value(); }
 
-template <class Layer, class Params>
-std::vector<float> run(simd_target target, unsigned threads, const Params& params, const packed_weights& weights,
-                       const tensor& in) {
+template <class Layer>
+std::vector<float> run(simd_target target, unsigned threads, const Layer& layer, const weights& w, const tensor& in) {
   auto context = simd::context::create({threads}, target).value();
-  auto layer = Layer::prepare(context, params, weights).value();
-  tensor out = activation(params.output_shape());
-  if constexpr (std::is_same_v<Params, layers::conv2d>) {
-    layer.run(context, in.data(), out.data());
-  } else {
-    tensor arranged = activation(params.in);
-    simd::from_nhwc(params.in, in.data(), arranged.data());
-    layer.run(context, arranged.data(), out.data());
-  }
-  std::vector<float> nhwc(params.output_shape().elements());
-  simd::to_nhwc(params.output_shape(), out.data(), nhwc.data());
+  auto op = simd::op<Layer>::prepare(context, layer, w).value();
+  const shape size = layer.output_shape();
+  buffer out = value_of(size);
+  buffer arranged = value_of(layer.in);
+  if constexpr (std::is_same_v<Layer, layers::conv2d>)
+    std::copy_n(in.data(), layer.in.elements(), arranged.as<float>());
+  else
+    simd::from_nhwc(layer.in, in.data(), arranged.data());
+  op.run(context, {{arranged.data()}, out.data()});
+  std::vector<float> nhwc(size.elements());
+  simd::to_nhwc(size, out.data(), nhwc.data());
   return nhwc;
 }
 
 // Every target near the reference, and the same bits for every number of threads.
-template <class Layer, class ReferenceLayer, class Params>
-void compare(const Params& params, std::uint32_t seed) {
+template <class Layer>
+void compare(const Layer& layer, std::uint32_t seed) {
   random_floats values(seed);
-  const layer_weights weights = test::random_weights(params, values);
-  tensor in = tensor::create(params.in).value();
-  values.fill(in.data(), params.in.elements(), -1.0f, 6.0f);
-  std::vector<float> expected(params.output_shape().elements());
+  const layer_weights weights = test::random_weights(layer, values);
+  tensor in = tensor::create(layer.in).value();
+  values.fill(in.data(), layer.in.elements(), -1.0f, 6.0f);
+  std::vector<float> expected(layer.output_shape().elements());
   auto context = reference::context::create({}).value();
-  ReferenceLayer::prepare(context, params, weights.view()).value().run(context, in.data(), expected.data());
-  for (const simd_target target : usable_targets()) {
-    INFO(to_string(target) << ", in " << to_string(params.in) << ", out " << to_string(params.output_shape()));
-    const auto found = run<Layer>(target, 1, params, weights.view(), in);
+  reference::op<Layer>::prepare(context, layer, weights.view()).value().run(context, {{in.data()}, expected.data()});
+  for (const simd_target target : supported_targets()) {
+    INFO(to_string(target) << ", in " << to_string(layer.in) << ", out " << to_string(layer.output_shape()));
+    const auto found = run(target, 1, layer, weights.view(), in);
     float worst = 0.0f;
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const float difference = std::abs(found[i] - expected[i]);
       worst = difference <= worst ? worst : difference;  // NaN becomes the worst
     }
     CHECK(worst <= 2e-4f);
-    for (const unsigned threads : {2u, 3u, 4u}) CHECK(run<Layer>(target, threads, params, weights.view(), in) == found);
+    for (const unsigned threads : {2u, 3u, 4u}) CHECK(run(target, threads, layer, weights.view(), in) == found);
   }
 }
 
-const layers::clamp none;
+const layers::range none;
 
 TEST_CASE("pointwise: every number of positions, channels past the last whole block") {
   std::uint32_t seed = 1;
   for (std::uint32_t width = 1; width <= 27; ++width)
-    compare<simd::pointwise_conv2d, reference::pointwise_conv2d>(
-        layers::pointwise_conv2d{{1, width, 16 + width % 5}, 33, none}, seed++);
+    compare(layers::pointwise_conv2d{{1, width, 16 + width % 5}, 33, none}, seed++);
   for (const std::uint32_t in : {1u, 7u, 8u, 9u, 31u, 64u})
     for (const std::uint32_t out : {1u, 8u, 9u, 17u, 24u, 48u})
-      compare<simd::pointwise_conv2d, reference::pointwise_conv2d>(
-          layers::pointwise_conv2d{{7, 7, in}, out, layers::relu6}, seed++);
+      compare(layers::pointwise_conv2d{{7, 7, in}, out, layers::relu6}, seed++);
 }
 
 TEST_CASE("depthwise: every width, both strides, narrow and wide blocks") {
@@ -112,8 +110,8 @@ TEST_CASE("depthwise: every width, both strides, narrow and wide blocks") {
     for (std::uint32_t size = 1; size <= 17; ++size)
       for (const std::uint32_t stride : {1u, 2u}) {
         const shape in{1 + size / 2, size, channels};
-        compare<simd::depthwise_conv2d, reference::depthwise_conv2d>(
-            layers::depthwise_conv2d{in, 3, 3, stride, layers::same_padding(in, 3, 3, stride), layers::relu6}, seed++);
+        compare(layers::depthwise_conv2d{in, {3, 3, stride, layers::same_padding(in, 3, 3, stride)}, layers::relu6},
+                seed++);
       }
 }
 
@@ -121,28 +119,26 @@ TEST_CASE("the first convolution: odd and even sizes, every kind of last panel")
   std::uint32_t seed = 300;
   for (const std::uint32_t out : {3u, 8u, 16u, 24u, 32u, 40u, 48u, 64u})
     for (const shape in : {shape{1, 1, 3}, {3, 2, 3}, {16, 26, 3}, {17, 51, 3}})
-      compare<simd::conv2d, reference::conv2d>(
-          layers::conv2d{in, out, 3, 3, 2, layers::same_padding(in, 3, 3, 2), layers::relu6}, seed++);
+      compare(layers::conv2d{in, out, {3, 3, 2, layers::same_padding(in, 3, 3, 2)}, layers::relu6}, seed++);
 }
 
 TEST_CASE("whole networks on every instruction set: near the reference, the same bits for every number of threads") {
   struct variant {
     double alpha;
     std::uint32_t resolution;
-    weight_type type;
+    element type;
   };
   // 0.25 and 128 pixels chain the first blocks through rings; 0.4 has channels that fill no block.
-  for (const variant& v :
-       {variant{0.25, 128, weight_type::float32}, {0.4, 97, weight_type::float32}, {0.25, 65, weight_type::float16}}) {
+  for (const variant& v : {variant{0.25, 128, element::f32}, {0.4, 97, element::f32}, {0.25, 65, element::f16}}) {
     const auto bytes = tools::write_packed_model(test::mobilenet_v1(v.alpha, v.resolution, 30), v.type).value();
     const auto model = packed_model::from_bytes(bytes).value();
-    for (const simd_target target : usable_targets()) {
+    for (const simd_target target : supported_targets()) {
       INFO(to_string(target) << ", alpha " << v.alpha << ", resolution " << v.resolution);
       const environment variable{std::string(to_string(target))};
       std::vector<float> first;
       for (const unsigned threads : {1u, 2u, 3u, 4u}) {
         auto net = network<simd>::prepare(model, {threads}).value();
-        for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i)
+        for (std::uint32_t i = 0; i < net.input_type().elements(); ++i)
           net.input().data[i] = format::self_test_input(i);
         const auto output = net.run();
         if (threads == 1) first.assign(output.begin(), output.end());
@@ -156,20 +152,20 @@ TEST_CASE("whole networks on every instruction set: near the reference, the same
 
 TEST_CASE("networks in an unusual order: layouts change where they must") {
   random_floats values(700);
-  tools::model_source source;
-  const auto add = [&](const layers::description& params, std::size_t kernel, std::size_t channels) {
-    tools::layer_source layer{params, std::vector<float>(kernel), std::vector<float>(channels), "layer", 0};
+  tools::unpacked_model source;
+  const auto add = [&](const layers::any_layer& params, std::size_t kernel, std::size_t channels) {
+    tools::unpacked_layer layer{params, std::vector<float>(kernel), std::vector<float>(channels), "layer", 0};
     values.fill(layer.kernel.data(), kernel, -0.5f, 0.5f);
     source.layers.push_back(std::move(layer));
   };
   source.output = output_kind::features;
-  add(layers::depthwise_conv2d{{9, 7, 3}, 3, 3, 1, {1, 1, 1, 1}, none}, 27, 3);
+  add(layers::depthwise_conv2d{{9, 7, 3}, {3, 3, 1, {1, 1, 1, 1}}, none}, 27, 3);
   add(layers::pointwise_conv2d{{9, 7, 3}, 20, none}, 60, 20);
-  add(layers::conv2d{{9, 7, 20}, 18, 3, 3, 1, {1, 1, 1, 1}, layers::relu6}, 9 * 20 * 18, 18);
-  const auto bytes = tools::write_packed_model(source).value();
+  add(layers::conv2d{{9, 7, 20}, 18, {3, 3, 1, {1, 1, 1, 1}}, layers::relu6}, 9 * 20 * 18, 18);
+  const auto bytes = tools::write_packed_model(test::chained(source)).value();
   const auto model = packed_model::from_bytes(bytes).value();
   auto net = network<simd>::prepare(model, {2}).value();
-  for (std::uint32_t i = 0; i < net.input_shape().elements(); ++i) net.input().data[i] = format::self_test_input(i);
+  for (std::uint32_t i = 0; i < net.input_type().elements(); ++i) net.input().data[i] = format::self_test_input(i);
   const auto output = net.run();
   const auto expected = model.self_test_output();
   REQUIRE(output.size() == expected.size());
@@ -180,7 +176,7 @@ TEST_CASE("layouts: there and back") {
   for (const shape s : {shape{1, 1, 1}, {3, 2, 8}, {2, 3, 9}, {4, 5, 16}, {1, 7, 40}}) {
     tensor in = tensor::create(s).value();
     for (std::size_t i = 0; i < s.elements(); ++i) in.data()[i] = static_cast<float>(i);
-    tensor blocked = activation(s);
+    buffer blocked = value_of(s);
     simd::from_nhwc(s, in.data(), blocked.data());
     std::vector<float> back(s.elements());
     simd::to_nhwc(s, blocked.data(), back.data());
@@ -189,7 +185,7 @@ TEST_CASE("layouts: there and back") {
 }
 
 TEST_CASE("MOBILENET_SIMD chooses the instruction set") {
-  for (const simd_target target : usable_targets()) {
+  for (const simd_target target : supported_targets()) {
     const environment variable{std::string(to_string(target))};
     CHECK(simd::context::create({}).value().target() == target);
   }
@@ -208,7 +204,7 @@ TEST_CASE("MOBILENET_SIMD names something else: an error, not a crash") {
   }
   for (std::size_t i = 0; i < simd_targets; ++i) {
     const auto target = static_cast<simd_target>(i);
-    if (simd::usable(target)) continue;
+    if (simd::is_supported(target)) continue;
     const environment variable{std::string(to_string(target))};
     const auto context = simd::context::create({});
     REQUIRE(!context);
@@ -219,29 +215,32 @@ TEST_CASE("MOBILENET_SIMD names something else: an error, not a crash") {
 
 }  // namespace
 
-TEST_CASE("layers are computed in one go only where their rows fit the cache: each thread keeps some of them") {
+TEST_CASE("layers are fused only if their rows fit the cache: each thread keeps some of them") {
   const auto chain = [](std::uint32_t width, std::uint32_t window, std::uint32_t stride) {
-    std::vector<packed_layer> made(1);
-    made[0].params = layers::conv2d{{128, width, 3}, 16, 3, 3, 1, {1, 1, 1, 1}, {}};
+    std::vector<node> made(1);
+    made[0].layer = layers::conv2d{{128, width, 3}, 16, {3, 3, 1, {1, 1, 1, 1}}, {}};
+    const auto append = [&](const layers::any_layer& layer) {
+      made.push_back({layer, {}, {static_cast<value_id>(made.size()), no_value}, {}, 0});
+    };
     for (int i = 0; i < 3; ++i) {
-      const shape in = layers::output_shape(made.back().params);
-      const auto padding = layers::same_padding(in, window, 3, stride);
-      made.push_back({layers::depthwise_conv2d{in, window, 3, stride, padding, {}}, {}, {}, 0});
-      made.push_back({layers::pointwise_conv2d{layers::output_shape(made.back().params), 16, {}}, {}, {}, 0});
+      const shape in = layers::output_type(made.back().layer);
+      append(layers::depthwise_conv2d{in, {window, 3, stride, layers::same_padding(in, window, 3, stride)}, {}});
+      append(layers::pointwise_conv2d{layers::output_type(made.back().layer), 16, {}});
     }
     return made;
   };
-  CHECK(simd::fused::length(chain(128, 3, 1)) == 7);
-  CHECK(simd::fused::length(chain(4096, 3, 2)) == 7);
-  CHECK(simd::fused::length(chain(4097, 3, 1)) == 0);
-  CHECK(simd::fused::length(chain(128, 5, 1)) == 0);
-  CHECK(simd::fused::length(chain(128, 3, 3)) == 0);
-  const auto without_first = [&](std::uint32_t width) {
-    const auto made = chain(width, 3, 1);
-    return simd::fused::length(std::span(made).subspan(1));
+  const auto context = simd::context::create({}).value();
+  const auto length = [&](const std::vector<node>& nodes, std::size_t first) {
+    const auto output = static_cast<value_id>(nodes.size());
+    return simd::fused::length(context, nodes, first, count_readers(nodes, {&output, 1}));
   };
-  CHECK(without_first(4097) == 2);
-  CHECK(without_first(16385) == 0);
+  CHECK(length(chain(128, 3, 1), 0) == 7);
+  CHECK(length(chain(4096, 3, 2), 0) == 7);
+  CHECK(length(chain(4097, 3, 1), 0) == 0);
+  CHECK(length(chain(128, 5, 1), 0) == 0);
+  CHECK(length(chain(128, 3, 3), 0) == 0);
+  CHECK(length(chain(4097, 3, 1), 1) == 2);
+  CHECK(length(chain(16385, 3, 1), 1) == 0);
 }
 
 #endif

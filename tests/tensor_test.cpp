@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-using mobilenet::float_buffer;
+using mobilenet::buffer;
 using mobilenet::shape;
 using mobilenet::tensor;
 
@@ -18,7 +18,7 @@ TEST_CASE("a tensor is aligned to 64 bytes, and 16 bytes past its end can be rea
     CHECK(t->dimensions() == shape{3, 2, channels});
     const std::size_t elements = t->dimensions().elements();
     for (std::size_t i = 0; i < elements; ++i) t->data()[i] = 1.0f;
-    for (std::size_t i = 0; i < float_buffer::spare_bytes; ++i)
+    for (std::size_t i = 0; i < buffer::tail_padding; ++i)
       CHECK(reinterpret_cast<const unsigned char*>(t->data() + elements)[i] == 0);
   }
 }
@@ -29,18 +29,18 @@ TEST_CASE("a tensor whose size cannot be counted is refused") {
     const auto t = tensor::create(huge);
     REQUIRE_FALSE(t);
     CHECK(t.error().code == mobilenet::errc::out_of_memory);
-    CHECK(t.error().message == "tensor " + to_string(huge) + ": no memory for it");
+    CHECK(t.error().message == "tensor " + to_string(huge) + ": out of memory");
   }
 }
 
 TEST_CASE("a tensor moves, a view of it stays") {
   tensor a = tensor::create({1, 1, 4}).value();
-  const mobilenet::tensor_view view = a.view();
+  const mobilenet::tensor_view<float> view = a.view();
   view.data[2] = 7.0f;
   const tensor b = std::move(a);
   CHECK(b.data() == view.data);
   CHECK(b.view().data[2] == 7.0f);
-  const mobilenet::const_tensor_view read_only = view;
+  const mobilenet::tensor_view<const float> read_only = view;
   CHECK(read_only.dimensions == view.dimensions);
   CHECK(tensor().data() == nullptr);
 }

@@ -7,6 +7,7 @@
 #include "../support/xnnpack_subgraph.hpp"
 #endif
 
+#include <mobilenet/model/open.hpp>
 #include <mobilenet/network.hpp>
 
 #include <chrono>
@@ -40,7 +41,7 @@ double resident_megabytes() {
   return static_cast<double>(resident) * 4096e-6;
 }
 
-void fill(tensor_view input) {
+void fill(tensor_view<float> input) {
   for (std::uint32_t i = 0; i < input.dimensions.elements(); ++i) input.data[i] = format::self_test_input(i);
 }
 
@@ -54,8 +55,7 @@ std::function<void()> keep(System&& system) {
 // A "run" of the peak: the time this network would take if every cycle multiplied and added.
 std::function<void()> fma_peak_of(const packed_model& model, double& took) {
   std::uint64_t work = 0;
-  for (const auto& layer : model.layers())
-    work += std::visit([](const auto& p) { return p.multiply_adds(); }, layer.params);
+  for (const node& n : model.nodes()) work += layers::multiply_adds(n.layer);
   return [=, &took] { took = static_cast<double>(work) / benchmarks::measure_fma_peak().multiply_adds * 1e3; };
 }
 
@@ -67,7 +67,7 @@ int run(int argc, char** argv) {
   const std::string_view wanted = argv[2];
   const auto threads = static_cast<unsigned>(std::atoi(argv[3]));
   const auto start = stopwatch::now();
-  const auto model = packed_model::open(argv[1]).value();
+  const auto model = open_model(argv[1]).value();
   std::function<void()> infer;
   double peak_ms = 0.0;
   if (wanted == "fma_peak") infer = fma_peak_of(model, peak_ms);

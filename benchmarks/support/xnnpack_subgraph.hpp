@@ -13,6 +13,7 @@
 #include <initializer_list>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <variant>
 #include <vector>
@@ -27,27 +28,30 @@ class xnnpack_subgraph {
     check(xnn_create_subgraph(2, 0, &graph));
     const std::unique_ptr<xnn_subgraph, xnn_status (*)(xnn_subgraph_t)> owner(graph, xnn_delete_subgraph);
     std::vector<std::vector<float>> kernels;  // until the runtime has packed them
-    kernels.reserve(model.layers().size());
-    input_ = tensor::create(model.input_shape()).value();
-    output_ = tensor::create(model.output_shape()).value();
+    kernels.reserve(model.nodes().size());
+    input_ = tensor::create(model.input_type()).value();
+    output_ = tensor::create(model.output_type()).value();
 
-    std::uint32_t current = define(graph, nhwc(model.input_shape()), nullptr, 0, XNN_VALUE_FLAG_EXTERNAL_INPUT);
-    for (const packed_layer& layer : model.layers()) {
-      const bool last = &layer == &model.layers().back();
-      const std::uint32_t out = define(graph, nhwc(layers::output_shape(layer.params)), nullptr,
+    std::vector<std::uint32_t> values{
+        define(graph, nhwc(model.input_type()), nullptr, 0, XNN_VALUE_FLAG_EXTERNAL_INPUT)};
+    for (const node& n : model.nodes()) {
+      const bool last = values.size() == model.nodes().size();
+      const std::uint32_t out = define(graph, nhwc(layers::output_type(n.layer)), nullptr,
                                        last ? 1 : XNN_INVALID_VALUE_ID, last ? XNN_VALUE_FLAG_EXTERNAL_OUTPUT : 0);
-      std::visit([&](const auto& p) { add(graph, p, layer.weights, kernels, current, out); }, layer.params);
-      current = out;
+      const std::array<std::uint32_t, 2> in{values[n.inputs[0]],
+                                            n.inputs[1] == no_value ? values[n.inputs[0]] : values[n.inputs[1]]};
+      std::visit([&](const auto& layer) { add(graph, layer, n.weights, kernels, in, out); }, n.layer);
+      values.push_back(out);
     }
     if (threads > 1) pool_.reset(pthreadpool_create(threads));
     xnn_runtime_t runtime = nullptr;
     check(xnn_create_runtime_v2(graph, pool_.get(), 0, &runtime));
     runtime_.reset(runtime);
-    const std::array<xnn_external_value, 2> values{{{0, input_.data()}, {1, output_.data()}}};
-    check(xnn_setup_runtime(runtime, values.size(), values.data()));
+    const std::array<xnn_external_value, 2> ends{{{0, input_.data()}, {1, output_.data()}}};
+    check(xnn_setup_runtime(runtime, ends.size(), ends.data()));
   }
 
-  tensor_view input() { return input_.view(); }
+  tensor_view<float> input() { return input_.view(); }
   const float* run() {
     check(xnn_invoke_runtime(runtime_.get()));
     return output_.data();
@@ -67,7 +71,7 @@ class xnnpack_subgraph {
     return id;
   }
   // [channels][elements] for a convolution, [elements][channels] for a depthwise one.
-  static const float* plain(const packed_weights& w, std::size_t elements, std::size_t channels, bool depthwise,
+  static const float* plain(const weights& w, std::size_t elements, std::size_t channels, bool depthwise,
                             std::vector<std::vector<float>>& kernels) {
     auto& kernel = kernels.emplace_back(elements * channels);
     mobilenet::detail::for_each_kernel_value(w, elements, channels, [&](std::size_t e, std::size_t c, float value) {
@@ -76,32 +80,35 @@ class xnnpack_subgraph {
     return kernel.data();
   }
 
-  template <class Params>
-  static void add(xnn_subgraph_t graph, const Params& p, const packed_weights& w,
-                  std::vector<std::vector<float>>& kernels, std::uint32_t in, std::uint32_t out) {
-    if constexpr (std::is_same_v<Params, layers::conv2d>) {
-      const std::size_t elements = std::size_t{p.kernel_height} * p.kernel_width * p.in.channels;
-      const auto filter = define(graph, {p.out_channels, p.kernel_height, p.kernel_width, p.in.channels},
-                                 plain(w, elements, p.out_channels, false, kernels));
-      const auto bias = define(graph, {p.out_channels}, w.bias);
-      check(xnn_define_convolution_2d(graph, p.pad.top, p.pad.right, p.pad.bottom, p.pad.left, p.kernel_height,
-                                      p.kernel_width, p.stride, p.stride, 1, 1, 1, p.in.channels, p.out_channels,
-                                      p.bounds.low, p.bounds.high, in, filter, bias, out, 0));
-    } else if constexpr (std::is_same_v<Params, layers::depthwise_conv2d>) {
-      const auto filter = define(graph, {1, p.kernel_height, p.kernel_width, p.in.channels},
-                                 plain(w, std::size_t{p.kernel_height} * p.kernel_width, p.in.channels, true, kernels));
-      const auto bias = define(graph, {p.in.channels}, w.bias);
-      check(xnn_define_depthwise_convolution_2d(graph, p.pad.top, p.pad.right, p.pad.bottom, p.pad.left,
-                                                p.kernel_height, p.kernel_width, p.stride, p.stride, 1, 1, 1,
-                                                p.in.channels, p.bounds.low, p.bounds.high, in, filter, bias, out, 0));
-    } else if constexpr (std::is_same_v<Params, layers::pointwise_conv2d> || std::is_same_v<Params, layers::dense>) {
-      add(graph, layers::conv2d{p.in, p.out_channels, 1, 1, 1, {}, p.bounds}, w, kernels, in, out);
-    } else if constexpr (std::is_same_v<Params, layers::global_average_pool>) {
-      check(xnn_define_global_average_pooling_2d(graph, -HUGE_VALF, HUGE_VALF, in, out, 0));
-    } else if constexpr (std::is_same_v<Params, layers::sigmoid>) {
-      check(xnn_define_sigmoid(graph, in, out, 0));
+  template <class Layer>
+  static void add(xnn_subgraph_t graph, const Layer& l, const weights& w, std::vector<std::vector<float>>& kernels,
+                  const std::array<std::uint32_t, 2>& in, std::uint32_t out) {
+    if constexpr (std::is_same_v<Layer, layers::conv2d>) {
+      const layers::window& k = l.window;
+      const auto filter = define(graph, {l.out_channels, k.height, k.width, l.in.channels},
+                                 plain(w, l.kernel_rows(), l.out_channels, false, kernels));
+      const auto bias = define(graph, {l.out_channels}, w.bias);
+      check(xnn_define_convolution_2d(graph, k.pad.top, k.pad.right, k.pad.bottom, k.pad.left, k.height, k.width,
+                                      k.stride, k.stride, 1, 1, 1, l.in.channels, l.out_channels, l.activation.low,
+                                      l.activation.high, in[0], filter, bias, out, 0));
+    } else if constexpr (std::is_same_v<Layer, layers::depthwise_conv2d>) {
+      const layers::window& k = l.window;
+      const auto filter =
+          define(graph, {1, k.height, k.width, l.in.channels}, plain(w, l.kernel_rows(), l.in.channels, true, kernels));
+      const auto bias = define(graph, {l.in.channels}, w.bias);
+      check(xnn_define_depthwise_convolution_2d(graph, k.pad.top, k.pad.right, k.pad.bottom, k.pad.left, k.height,
+                                                k.width, k.stride, k.stride, 1, 1, 1, l.in.channels, l.activation.low,
+                                                l.activation.high, in[0], filter, bias, out, 0));
+    } else if constexpr (std::is_same_v<Layer, layers::pointwise_conv2d> || std::is_same_v<Layer, layers::dense>) {
+      add(graph, layers::conv2d{l.in, l.out_channels, {1, 1, 1, {}}, l.activation}, w, kernels, in, out);
+    } else if constexpr (std::is_same_v<Layer, layers::add>) {
+      check(xnn_define_add2(graph, l.activation.low, l.activation.high, in[0], in[1], out, 0));
+    } else if constexpr (std::is_same_v<Layer, layers::global_average_pool>) {
+      check(xnn_define_global_average_pooling_2d(graph, -HUGE_VALF, HUGE_VALF, in[0], out, 0));
+    } else if constexpr (std::is_same_v<Layer, layers::softmax>) {
+      check(xnn_define_softmax(graph, in[0], out, 0));
     } else {
-      check(xnn_define_softmax(graph, in, out, 0));
+      throw std::runtime_error("XNNPACK: " + std::string(l.name) + " is not part of this comparison");
     }
   }
 

@@ -3,11 +3,14 @@
 
 #include <mobilenet/image/view.hpp>
 #include <mobilenet/labels.hpp>
+#include <mobilenet/model/open.hpp>
 #include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/network.hpp>
+#include <mobilenet/node.hpp>
 #include <mobilenet/preprocess.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,10 +18,12 @@
 
 MOBILENET_NAMESPACE_BEGIN
 
-/// Everything a classifier can be told.
+/// The options of a classifier.
 struct classifier_options {
-  open_options open = {};  // with an initializer, or -Wextra warns whoever writes only {.run = ...}
+  open_options open = {};  // with an initializer, or -Wextra warns about {.run = ...} alone
   run_options run = {};
+  /// The value that run() computes instead of the model's output: packed_model::activation_of("conv_pw_11_relu").
+  std::optional<value_id> value = {};
 };
 
 /// Classifies images with one packed model on back end B. Owns mapping, layers and buffers in this order, so
@@ -30,15 +35,15 @@ struct classifier_options {
 template <backend B>
 class classifier {
  public:
-  /// errors   those of packed_model::open and network::prepare
+  /// errors   those of open_model and network::prepare
   static result<classifier> open(const std::string& path, const classifier_options& options = {}) {
-    return create(packed_model::open(path, options.open), options);
+    return create(open_model(path, options.open), options);
   }
 
   /// Uses the bytes of a packed model in place; they must outlive the classifier.
   /// errors   those of packed_model::from_bytes and network::prepare
   static result<classifier> from_bytes(std::span<const std::byte> bytes, const classifier_options& options = {}) {
-    return create(packed_model::from_bytes(bytes, options.open), options);
+    return create(model_from_bytes(bytes, options.open), options);
   }
 
   /// Uses a model that others use too; it must outlive the classifier.
@@ -52,33 +57,36 @@ class classifier {
   }
 
   /// The k most probable classes of an image, most probable first.
-  /// errors   invalid_argument (image); unsupported: the model ends in features and has no classes
+  /// errors   invalid_argument (image); unsupported: the model ends in features and has no classes, or run() computes
+  ///          another value
   result<std::vector<prediction>> classify(const image_view& image, std::size_t k = 3) {
-    if (model_.output() != output_kind::classes)
+    if (model_.output() != output_kind::classes || !computes_output_)
       return error{errc::unsupported,
-                   "the model has no classes: it ends in " + to_string(model_.output_shape()) + " features"};
+                   "the model has no classes: it ends in " + to_string(network_.value_type(0)) + " features"};
     auto output = run(image);
     if (!output) return std::move(output).error();
     return top_k(model_, *output, k);
   }
 
-  /// The network's whole output for an image: for a model with a background class that one first, see
-  /// packed_model::first_class(). Valid until the next call. Allocates nothing for a second image of one size.
+  /// The network's whole output for an image, a background class first if the model has one (see
+  /// packed_model::class_offset()); or the value that the options name, NHWC. Valid until the next call. Allocates
+  /// nothing for a second image of one size.
   /// errors   invalid_argument (image)
   result<std::span<const float>> run(const image_view& image) {
     if (auto done = preprocess(image); !done) return std::move(done).error();
-    return network_.run();
+    return network_.run_for(0);
   }
 
-  /// What the network has made of an image before it is sorted into classes, by which images can be compared: the
-  /// activation of packed_model::embedding_layer(), for MobileNet v1 1.0 1024 numbers. Valid until the next call.
-  /// For any other layer's activation, share() the model that packed_model::until() gives.
-  /// errors   invalid_argument (image); unsupported: the model has no pooling before its class scores
+  /// What the network computes from an image before the class scores, by which images can be compared: the value
+  /// packed_model::embedding_value(), 1024 numbers for MobileNet v1 1.0 and 1280 for v2 1.0. The class scores are not
+  /// computed. Valid until the next call.
+  /// errors   invalid_argument (image); unsupported: the model has no pooling before its class scores, or run()
+  ///          computes another value
   result<std::span<const float>> embedding(const image_view& image) {
-    if (!model_.embedding_layer())
+    if (!model_.embedding_value() || !computes_output_)
       return error{errc::unsupported, "the model has no pooling layer whose activation could be an embedding"};
     if (auto done = preprocess(image); !done) return std::move(done).error();
-    return network_.run_embedding();
+    return network_.run_for(network_.values() - 1);
   }
 
   /// Only the first half of run(): fills the network's input.
@@ -89,19 +97,28 @@ class classifier {
   mobilenet::network<B>& network() noexcept { return network_; }
 
  private:
-  classifier(packed_model&& model, mobilenet::network<B>&& prepared)
-      : model_(std::move(model)), network_(std::move(prepared)), preprocessor_(model_.preprocessing()) {}
+  classifier(packed_model&& model, mobilenet::network<B>&& prepared, bool computes_output)
+      : model_(std::move(model)),
+        network_(std::move(prepared)),
+        preprocessor_(model_.preprocessing()),
+        computes_output_(computes_output) {}
 
   static result<classifier> create(result<packed_model> model, const classifier_options& options) {
     if (!model) return std::move(model).error();
-    auto prepared = mobilenet::network<B>::prepare(*model, options.run);
+    if (options.value && *options.value > model->output_value())
+      return error{errc::invalid_argument, "classifier: value is " + std::to_string(*options.value) +
+                                               ", expected at most " + std::to_string(model->output_value())};
+    std::vector<value_id> wanted{options.value.value_or(model->output_value())};
+    if (const auto embedding = model->embedding_value(); embedding && !options.value) wanted.push_back(*embedding);
+    auto prepared = mobilenet::network<B>::prepare(*model, options.run, wanted);
     if (!prepared) return std::move(prepared).error();
-    return classifier(*std::move(model), *std::move(prepared));
+    return classifier(*std::move(model), *std::move(prepared), !options.value);
   }
 
   packed_model model_;
   mobilenet::network<B> network_;
   preprocessor preprocessor_;
+  bool computes_output_;
 };
 
 MOBILENET_NAMESPACE_END

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,11 +14,12 @@
 
 MOBILENET_NAMESPACE_BEGIN
 
-/// Everything a classifier_pool can be told.
+/// The options of a classifier_pool.
 struct classifier_pool_options {
   open_options open = {};
-  unsigned classifiers = 0;  ///< images at a time, each on a thread of its own; 0 asks for usable_processors()
-  run_options run = {};      ///< of each classifier; more than its one thread helps only where images are few
+  unsigned classifiers = 0;            ///< images at a time, each on a thread of its own; 0 means usable_processors()
+  run_options run = {};                ///< of each classifier; more than one thread helps only if images are few
+  std::optional<value_id> value = {};  ///< see classifier_options
 };
 
 /// Classifies many images, several at a time. Each is computed whole by one classifier on one thread, so no thread
@@ -30,16 +32,16 @@ struct classifier_pool_options {
 template <backend B>
 class classifier_pool {
  public:
-  /// errors   those of packed_model::open, network::prepare and thread_pool::create
+  /// errors   those of open_model, network::prepare and thread_pool::create
   static result<classifier_pool> open(const std::string& path, const classifier_pool_options& options = {}) {
-    return create(packed_model::open(path, options.open), options);
+    return create(open_model(path, options.open), options);
   }
 
   /// Uses the bytes of a packed model in place; they must outlive the pool.
   /// errors   those of packed_model::from_bytes, network::prepare and thread_pool::create
   static result<classifier_pool> from_bytes(std::span<const std::byte> bytes,
                                             const classifier_pool_options& options = {}) {
-    return create(packed_model::from_bytes(bytes, options.open), options);
+    return create(model_from_bytes(bytes, options.open), options);
   }
 
   /// Uses a model that others use too; it must outlive the pool.
@@ -93,7 +95,7 @@ class classifier_pool {
     classifier_pool made(*std::move(model), *std::move(threads));
     made.classifiers_.reserve(made.threads_.threads());
     while (made.classifiers_.size() < made.threads_.threads()) {
-      auto one = classifier<B>::share(made.model_, {.open = {}, .run = options.run});
+      auto one = classifier<B>::share(made.model_, {.open = {}, .run = options.run, .value = options.value});
       if (!one) return std::move(one).error();
       made.classifiers_.push_back(*std::move(one));
     }

@@ -24,16 +24,16 @@ struct prediction {
 /// The k most probable classes, most probable first; equal probabilities keep the lower index first, as tfjs
 /// orders them. Fewer than k where there are fewer classes; NaN ranks last.
 ///
-/// output   what network::run gives for this model: the outputs before model.first_class() are not ranked
+/// output   what network::run gives for this model: outputs before model.class_offset() are not ranked
 inline std::vector<prediction> top_k(const packed_model& model, std::span<const float> output, std::size_t k) {
   std::vector<prediction> best;
-  if (output.size() <= model.first_class()) return best;
-  const std::size_t count = std::min<std::size_t>(model.class_count(), output.size() - model.first_class());
+  if (output.size() <= model.class_offset()) return best;
+  const std::size_t count = std::min<std::size_t>(model.class_count(), output.size() - model.class_offset());
   const auto ranks_before = [](float a, float b) { return a > b || (std::isnan(b) && !std::isnan(a)); };
   k = std::min(k, count);
   best.reserve(k + 1);
   for (std::uint32_t i = 0; i < count; ++i) {
-    const float probability = output[model.first_class() + i];
+    const float probability = output[model.class_offset() + i];
     if (best.size() == k && (k == 0 || !ranks_before(probability, best.back().probability))) continue;
     const auto place = std::upper_bound(best.begin(), best.end(), probability, [&](float p, const prediction& other) {
       return ranks_before(p, other.probability);

@@ -104,7 +104,7 @@ class preprocessor {
       scaled_[x] = static_cast<double>(profile.apply(static_cast<std::uint8_t>(x)));
   }
 
-  result<void> operator()(const image_view& image, tensor_view out) {
+  result<void> operator()(const image_view& image, tensor_view<float> out) {
     if (auto valid = validate(image); !valid) return std::move(valid).error();
     const shape size = out.dimensions;
     if (size.channels != 3 || size.height == 0 || size.width == 0)

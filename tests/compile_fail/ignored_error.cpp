@@ -1,4 +1,4 @@
 // says: nodiscard
-#include <mobilenet/model/packed_model.hpp>
+#include <mobilenet/model/open.hpp>
 
-void open_and_forget() { mobilenet::packed_model::open("model.mnet"); }
+void open_and_forget() { mobilenet::open_model("model.mnet"); }

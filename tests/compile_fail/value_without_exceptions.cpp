@@ -1,5 +1,5 @@
 // options: -fno-exceptions
 // says: value
-#include <mobilenet/model/packed_model.hpp>
+#include <mobilenet/model/open.hpp>
 
-auto open_or_throw() { return mobilenet::packed_model::open("model.mnet").value(); }
+auto open_or_throw() { return mobilenet::open_model("model.mnet").value(); }

@@ -4,6 +4,8 @@
 #include "cli/convert.hpp"
 #include "pack/packed_model_writer.hpp"
 
+#include <mobilenet/model/open.hpp>
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -45,17 +47,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   write(folder.path + "/model.json", all.substr(0, json_end));
   write(folder.path + "/w.bin", json_end == all.npos ? std::string_view{} : all.substr(json_end + 1));
 
+  tools::convert_options options;
+  options.input = folder.path;
   tools::conversion_report report;
-  const auto source = tools::read_model({.input = folder.path, .output = {}, .labels = {}, .range = {}}, report);
+  const auto source = tools::read_model(options, report);
   if (!source) return fuzz::check_message(source.error().message);
   std::uint64_t work = 0;
-  for (const auto& layer : source->layers)
-    work += std::visit([](const auto& p) { return p.multiply_adds() + p.in.elements() + p.output_shape().elements(); },
-                       layer.params);
+  for (const auto& l : source->layers) work += layers::work(l.layer) + layers::output_type(l.layer).elements();
   if (work > 1 << 20) return 0;  // writing computes the network once
   const auto packed = tools::write_packed_model(*source);
   if (!packed) return fuzz::check_message(packed.error().message);
-  const auto model = packed_model::from_bytes(*packed, {.verify_checksums = true});
+  const auto model = model_from_bytes(*packed, {.verify_checksums = true});
   fuzz::require(model.has_value());  // what the converter writes can be opened
   return 0;
 }

@@ -44,7 +44,7 @@ template <backend B>
 void compute(const packed_model& model) {
   auto network = mobilenet::network<B>::prepare(model);
   if (!network) return static_cast<void>(fuzz::check_message(network.error().message));
-  const std::span<float> input{network->input().data, network->input_shape().elements()};
+  const std::span<float> input{network->input().data, network->input_type().elements()};
   for (std::uint32_t i = 0; i < input.size(); ++i) input[i] = format::self_test_input(i);
   const auto output = network->run();
   fuzz::read_all(output);
@@ -69,10 +69,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static_cast<void>(model->verify_checksums());
   fuzz::read_all(std::span(model->provenance()));
   for (std::uint32_t i = 0; i < model->label_count(); ++i) fuzz::read_all(std::span(model->label(i)));
-  std::uint64_t work = model->input_shape().elements();
-  for (const auto& layer : model->layers())
-    work += std::visit([](const auto& p) { return p.multiply_adds() + p.in.elements() + p.output_shape().elements(); },
-                       layer.params);
+  std::uint64_t work = model->input_type().elements();
+  for (const node& n : model->nodes()) work += layers::work(n.layer) + layers::output_type(n.layer).elements();
   if (work > 1 << 20) return 0;
   compute<reference>(*model);
 #if MOBILENET_WITH_EIGEN

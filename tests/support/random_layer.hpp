@@ -1,7 +1,7 @@
 // Layers with random weights, for tests that compare back ends.
 #pragma once
 
-#include <mobilenet/model/packed_model.hpp>
+#include <mobilenet/node.hpp>
 #include <mobilenet/tensor.hpp>
 
 #include <cmath>
@@ -41,7 +41,7 @@ class layer_weights {
     return fill(
         channels, channels, [](std::size_t e, std::size_t o) { return e == o ? 1.0f : 0.0f; }, [] { return 0.0f; });
   }
-  packed_weights view() const { return {kernel_.data(), weight_type::float32, bias_.data()}; }
+  mobilenet::weights view() const { return {kernel_.data(), element::f32, bias_.data()}; }
 
  private:
   template <class Kernel, class Bias>
@@ -62,20 +62,13 @@ class layer_weights {
   tensor bias_;
 };
 
-inline layer_weights random_weights(const layers::conv2d& p, random_floats& values) {
-  return layer_weights::random(std::size_t{p.kernel_height} * p.kernel_width * p.in.channels, p.out_channels, values);
+/// Random weights for a layer; none for a layer without weights.
+template <class Layer>
+layer_weights random_weights(const Layer& layer, random_floats& values) {
+  if constexpr (layers::weighted<Layer>)
+    return layer_weights::random(static_cast<std::size_t>(layer.kernel_rows()), layer.output_shape().channels, values);
+  else
+    return {};
 }
-inline layer_weights random_weights(const layers::depthwise_conv2d& p, random_floats& values) {
-  return layer_weights::random(std::size_t{p.kernel_height} * p.kernel_width, p.in.channels, values);
-}
-inline layer_weights random_weights(const layers::pointwise_conv2d& p, random_floats& values) {
-  return layer_weights::random(p.in.channels, p.out_channels, values);
-}
-inline layer_weights random_weights(const layers::dense& p, random_floats& values) {
-  return layer_weights::random(p.in.channels, p.out_channels, values);
-}
-inline layer_weights random_weights(const layers::global_average_pool&, random_floats&) { return {}; }
-inline layer_weights random_weights(const layers::softmax&, random_floats&) { return {}; }
-inline layer_weights random_weights(const layers::sigmoid&, random_floats&) { return {}; }
 
 }  // namespace mobilenet::test

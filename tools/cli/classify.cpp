@@ -121,11 +121,11 @@ result<bool> classify_with(const classify_options& options) {
     if (!e.message.starts_with(options.model)) e.message.insert(0, options.model + ": ");
     return e;
   };
-  auto model = packed_model::open(options.model);
+  auto model = open_model(options.model);
   if (!model) return std::move(model).error();
   if (model->output() != output_kind::classes)
     return in_model(
-        {errc::unsupported, "the model has no classes: it ends in " + to_string(model->output_shape()) + " features"});
+        {errc::unsupported, "the model has no classes: it ends in " + to_string(model->output_type()) + " features"});
   auto queue = image_queue::open(options.images);
   if (!queue) return std::move(queue).error();
   auto pool = pool_for<B>(*queue, *model, options.threads);

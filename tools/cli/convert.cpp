@@ -1,11 +1,13 @@
 #include "cli/convert.hpp"
 
 #include "cli/write_file.hpp"
+#include "pack/packed_model_writer.hpp"
 #include "tfjs/graph_topology.hpp"
 #include "tfjs/json_value.hpp"
 #include "tfjs/keras_topology.hpp"
 #include "tfjs/tfjs_model.hpp"
 
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/platform/mapped_file.hpp>
 #include <mobilenet/version.hpp>
 
@@ -58,11 +60,11 @@ result<std::vector<std::string>> read_labels(const std::string& path, std::uint3
 
 // What the network begins with belongs to the preprocessing: x * a + b, then times scale plus offset.
 mobilenet::preprocessing scaling(const std::optional<input_range>& range, const network_topology& topology) {
-  const layer_chain& chain = topology.chain;
+  const unpacked_network& network = topology.network;
   auto p = range ? mobilenet::preprocessing::to_range(range->low, range->high) : topology.scaling;
-  if (!chain.scales_input) return p;
-  p.a = static_cast<float>(static_cast<double>(p.a) * chain.input_scale);
-  p.b = static_cast<float>(static_cast<double>(p.b) * chain.input_scale + chain.input_offset);
+  if (!network.scales_input) return p;
+  p.a = static_cast<float>(static_cast<double>(p.a) * network.input_scale);
+  p.b = static_cast<float>(static_cast<double>(p.b) * network.input_scale + network.input_offset);
   return p;
 }
 
@@ -83,7 +85,7 @@ std::string provenance(const tfjs_model& model, const conversion_report& report)
 
 }  // namespace
 
-result<model_source> read_model(const convert_options& options, conversion_report& report) {
+result<unpacked_model> read_model(const convert_options& options, conversion_report& report) {
   if (options.range && (!std::isfinite(options.range->low) || !std::isfinite(options.range->high) ||
                         options.range->low == options.range->high))
     return error{errc::invalid_argument, "input range: found " + std::to_string(options.range->low) + " to " +
@@ -93,7 +95,8 @@ result<model_source> read_model(const convert_options& options, conversion_repor
   if (!model) return model.error();
   if (model->has_file(options.output))
     return in_file(options.output, "is a file of the model that is to be converted, expected another name");
-  auto topology = model->is_graph() ? read_graph_topology(*model) : read_keras_topology(*model);
+  auto topology =
+      model->is_graph() ? read_graph_topology(*model, options.topology) : read_keras_topology(*model, options.topology);
   if (!topology) return std::move(topology).error();
 
   report.model_json = model->path();
@@ -105,11 +108,12 @@ result<model_source> read_model(const convert_options& options, conversion_repor
   report.weight_bytes = model->weight_bytes();
   report.notes = topology->notes;
 
-  model_source source;
+  unpacked_model source;
   source.preprocessing = scaling(options.range, *topology);
-  source.layers = std::move(topology->chain.layers);
+  source.input = topology->network.input;
+  source.layers = std::move(topology->network.layers);
   source.output = topology->output;
-  source.first_class = topology->first_class;
+  source.class_offset = topology->class_offset;
   source.provenance = provenance(*model, report);
 
   std::string labels = options.labels;
@@ -122,8 +126,8 @@ result<model_source> read_model(const convert_options& options, conversion_repor
   if (!labels.empty()) {
     if (source.output != output_kind::classes)
       return in_file(labels, "class names for a model that ends in features and has no classes");
-    const std::uint32_t outputs = layers::output_shape(source.layers.back().params).channels;
-    auto names = read_labels(labels, outputs - source.first_class);
+    const std::uint32_t outputs = layers::output_type(source.layers.back().layer).channels;
+    auto names = read_labels(labels, outputs - source.class_offset);
     if (!names) return std::move(names).error();
     source.labels = *std::move(names);
     report.labels = labels;
@@ -143,16 +147,16 @@ result<conversion_report> convert(const convert_options& options) {
 
   report.output = options.output;
   report.file_bytes = bytes->size();
-  report.layers = packed->layers().size();
-  for (const packed_layer& layer : packed->layers()) {
-    report.parameters += std::visit([](const auto& p) { return p.parameters(); }, layer.params);
-    report.multiply_adds += std::visit([](const auto& p) { return p.multiply_adds(); }, layer.params);
+  report.layers = packed->nodes().size();
+  for (const node& n : packed->nodes()) {
+    report.parameters += layers::parameters(n.layer);
+    report.multiply_adds += layers::multiply_adds(n.layer);
   }
-  report.input = packed->input_shape();
+  report.input = packed->input_type();
   report.preprocessing = packed->preprocessing();
   report.kind = packed->output();
   report.classes = packed->class_count();
-  report.first_class = packed->first_class();
+  report.class_offset = packed->class_offset();
   report.weights = options.weights;
   return report;
 }

@@ -1,10 +1,13 @@
 // TensorFlow.js model to packed model: what `mobilenet convert` does, as a function that prints nothing.
 #pragma once
 
-#include "pack/packed_model_writer.hpp"
+#include "pack/unpacked_model.hpp"
+#include "tfjs/network_topology.hpp"
 
 #include <mobilenet/error.hpp>
-#include <mobilenet/model/packed_model.hpp>
+#include <mobilenet/model/parse.hpp>
+#include <mobilenet/preprocess.hpp>
+#include <mobilenet/tensor.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +28,8 @@ struct convert_options {
   std::string output;                ///< the .mnet file to write
   std::string labels;                ///< class names, one a line; empty: labels.txt beside model.json, if it is there
   std::optional<input_range> range;  ///< none: what the kind of model was trained with
-  weight_type weights = weight_type::float32;
+  element weights = element::f32;
+  topology_options topology;
 };
 
 /// What was read and written, for a person to read.
@@ -47,17 +51,17 @@ struct conversion_report {
   shape input;
   mobilenet::preprocessing preprocessing;
   output_kind kind = output_kind::classes;
-  std::uint32_t classes = 0;      ///< 0 for a model that ends in features
-  std::uint32_t first_class = 0;  ///< 1 where output 0 is "background"
-  std::string labels;             ///< path of the class names; empty without any
-  weight_type weights = weight_type::float32;
+  std::uint32_t classes = 0;       ///< 0 for a model that ends in features
+  std::uint32_t class_offset = 0;  ///< 1 if output 0 is "background"
+  std::string labels;              ///< path of the class names; empty without any
+  element weights = element::f32;
   std::vector<std::string> notes;  ///< decisions a person may want to know of, one line each
 };
 
 /// Reads a TensorFlow.js model and describes it as a packed model will hold it. Reads files, writes none.
 /// errors   io_error, invalid_argument, shape_mismatch, unsupported: always with the file's path in front,
 ///          and the field, layer, weight or shard that is wrong
-result<model_source> read_model(const convert_options& options, conversion_report& report);
+result<unpacked_model> read_model(const convert_options& options, conversion_report& report);
 
 /// Reads a TensorFlow.js model and writes the packed model. The output is replaced at once or not at all; the
 /// same input gives the same bytes.

@@ -22,11 +22,11 @@
 namespace mobilenet::tools {
 namespace {
 
-// The model up to the layer that is asked for, or else to what the class scores are computed from.
-result<packed_model> cut_model(const packed_model& model, const std::string& layer) {
-  if (!layer.empty()) return model.until(layer);
-  if (const auto standard = model.embedding_layer()) return model.first_layers(*standard + 1);
-  return error{errc::unsupported, "the model has no pooling layer: say with --layer which activation is wanted"};
+// The value that a layer computes, or else the one that the class scores are computed from.
+result<value_id> wanted_value(const packed_model& model, const std::string& layer) {
+  if (!layer.empty()) return model.activation_of(layer);
+  if (const auto standard = model.embedding_value()) return *standard;
+  return error{errc::unsupported, "the model has no pooling layer: name the layer with --layer"};
 }
 
 // A vector has one dimension; positions are only written where there are several.
@@ -100,16 +100,17 @@ result<std::vector<float>> embed_one(classifier<B>& classifier, const queued_ima
 
 template <class B>
 result<bool> embed_with(const embed_options& options) {
-  const auto model = packed_model::open(options.model);
+  const auto model = open_model(options.model);
   if (!model) return model.error();
   const auto in_model = [&](const error& e) { return error{e.code, options.model + ": " + e.message}; };
-  const auto cut = cut_model(*model, options.layer);
-  if (!cut) return in_model(cut.error());
-  const std::string layer = options.layer.empty() ? std::string(cut->layers().back().activation_name()) : options.layer;
-  const shape dimensions = cut->output_shape();
+  const auto value = wanted_value(*model, options.layer);
+  if (!value) return in_model(value.error());
+  const std::string layer =
+      options.layer.empty() ? std::string(model->nodes()[*value - 1].activation_name()) : options.layer;
+  const shape dimensions = model->value_type(*value);
   auto queue = image_queue::open(options.images);
   if (!queue) return std::move(queue).error();
-  auto pool = pool_for<B>(*queue, *cut, options.threads);
+  auto pool = pool_for<B>(*queue, *model, options.threads, *value);
   if (!pool) return in_model(pool.error());
 
   if (options.npy) {

@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -27,13 +28,15 @@ namespace mobilenet::tools {
 /// A pool for a queue's images: each takes one thread, unless there are fewer images than threads.
 ///
 /// threads   in all; 0: as many as the process may use
+/// value     that run() computes instead of the model's output
 template <backend B>
-result<classifier_pool<B>> pool_for(const image_queue& queue, const packed_model& model, unsigned threads) {
+result<classifier_pool<B>> pool_for(const image_queue& queue, const packed_model& model, unsigned threads,
+                                    std::optional<value_id> value = {}) {
   if (threads == 0) threads = usable_processors();
   const std::size_t images = std::max<std::size_t>(1, queue.total().value_or(threads));
   const auto classifiers = static_cast<unsigned>(std::min<std::size_t>(threads, images));
-  return classifier_pool<B>::share(model,
-                                   {.open = {}, .classifiers = classifiers, .run = {.threads = threads / classifiers}});
+  return classifier_pool<B>::share(
+      model, {.open = {}, .classifiers = classifiers, .run = {.threads = threads / classifiers}, .value = value});
 }
 
 /// Calls compute(classifier, image), which gives a result<...>, for every image, on the pool's threads. What

@@ -3,7 +3,7 @@
 #include "cli/built_in_backends.hpp"
 #include "cli/text.hpp"
 
-#include <mobilenet/model/packed_model.hpp>
+#include <mobilenet/model/open.hpp>
 #include <mobilenet/network.hpp>
 
 #include <algorithm>
@@ -33,21 +33,21 @@ void print_field(std::string_view name, std::string_view value) {
 
 // ---- layers
 
-std::string window(const layers::description& d) {
-  const auto of = [](const auto& p) {
-    return std::to_string(p.kernel_height) + "x" + std::to_string(p.kernel_width) + " / " + std::to_string(p.stride);
-  };
-  if (const auto* p = std::get_if<layers::conv2d>(&d)) return of(*p);
-  if (const auto* p = std::get_if<layers::depthwise_conv2d>(&d)) return of(*p);
-  return {};
+std::string window_of(const layers::any_layer& any) {
+  return std::visit(
+      []<class Layer>(const Layer& layer) -> std::string {
+        if constexpr (layers::windowed<Layer>)
+          return std::to_string(layer.window.height) + "x" + std::to_string(layer.window.width) + " / " +
+                 std::to_string(layer.window.stride);
+        else
+          return {};
+      },
+      any);
 }
 
-std::uint64_t weight_bytes(const packed_layer& layer) {
-  const std::uint64_t kernel = std::visit([](const auto& p) { return p.packed_kernel_elements(); }, layer.params);
-  if (kernel == 0) return 0;
-  const std::uint64_t bias =
-      std::uint64_t{layers::panels(layers::output_shape(layer.params).channels)} * layers::panel_width;
-  return kernel * (layer.weights.type == weight_type::float16 ? 2 : 4) + bias * sizeof(float);
+std::uint64_t weight_bytes(const node& n) {
+  return layers::packed_kernel_elements(n.layer) * bytes_per_element(n.weights.type) +
+         layers::packed_bias_elements(n.layer) * sizeof(float);
 }
 
 constexpr std::size_t table_columns = 9;
@@ -75,17 +75,16 @@ void print_layers(const packed_model& model) {
   std::uint64_t parameters = 0;
   std::uint64_t multiply_adds = 0;
   std::uint64_t bytes = 0;
-  for (const packed_layer& layer : model.layers()) {
-    const auto layer_parameters = std::visit([](const auto& p) { return p.parameters(); }, layer.params);
-    const auto layer_multiply_adds = std::visit([](const auto& p) { return p.multiply_adds(); }, layer.params);
-    parameters += layer_parameters;
-    multiply_adds += layer_multiply_adds;
-    bytes += weight_bytes(layer);
-    rows.push_back({std::to_string(rows.size()), shortened(printable(layer.name()), 32),
-                    std::string(layers::kind_name(layer.params)), to_string(layers::input_shape(layer.params)),
-                    to_string(layers::output_shape(layer.params)), window(layer.params),
-                    with_separators(layer_parameters), with_separators(layer_multiply_adds),
-                    with_separators(weight_bytes(layer))});
+  for (const node& n : model.nodes()) {
+    const auto node_parameters = layers::parameters(n.layer);
+    const auto node_multiply_adds = layers::multiply_adds(n.layer);
+    parameters += node_parameters;
+    multiply_adds += node_multiply_adds;
+    bytes += weight_bytes(n);
+    rows.push_back({std::to_string(rows.size()), shortened(printable(n.name()), 32),
+                    std::string(layers::kind_name(n.layer)), to_string(layers::input_type(n.layer)),
+                    to_string(layers::output_type(n.layer)), window_of(n.layer), with_separators(node_parameters),
+                    with_separators(node_multiply_adds), with_separators(weight_bytes(n))});
   }
   rows.push_back({"", "total", "", "", "", "", with_separators(parameters), with_separators(multiply_adds),
                   with_separators(bytes)});
@@ -133,16 +132,16 @@ void print_sections(const packed_model& model) {
 void print_model(const std::string& path, const packed_model& model) {
   print_field("file", printable(path) + ", " + with_separators(model.bytes().size()) + " bytes, format version " +
                           std::to_string(format::version));
-  const bool halves = std::any_of(model.layers().begin(), model.layers().end(),
-                                  [](const packed_layer& l) { return l.weights.type == weight_type::float16; });
+  const bool halves = std::any_of(model.nodes().begin(), model.nodes().end(),
+                                  [](const node& n) { return n.weights.type == element::f16; });
   print_field("weights", halves ? "float16" : "float32");
-  print_field("input", to_string(model.input_shape()) + ", every sample x of a pixel enters as " +
+  print_field("input", to_string(model.input_type()) + ", every sample x of a pixel enters as " +
                            scaling(model.preprocessing()));
   if (model.output() == output_kind::classes)
     print_field("output", with_separators(model.class_count()) + " classes" +
-                              (model.first_class() != 0 ? " after 1 for \"background\", which is not ranked" : ""));
+                              (model.class_offset() != 0 ? " after 1 for \"background\", which is not ranked" : ""));
   else
-    print_field("output", to_string(model.output_shape()) + " features, no classes");
+    print_field("output", to_string(model.output_type()) + " features, no classes");
   print_labels(model);
   print_provenance(model.provenance());
   print_sections(model);
@@ -157,7 +156,7 @@ template <class B>
 result<double> replay_self_test(const packed_model& model) {
   auto net = network<B>::prepare(model);
   if (!net) return std::move(net).error();
-  const tensor_view input = net->input();
+  const tensor_view<float> input = net->input();
   for (std::uint32_t i = 0; i < input.dimensions.elements(); ++i) input.data[i] = format::self_test_input(i);
   const auto found = net->run();
   const auto expected = model.self_test_output();
@@ -201,7 +200,7 @@ result<void> verify(const std::string& path, const packed_model& model) {
 }  // namespace
 
 result<void> inspect(const inspect_options& options) {
-  const auto model = packed_model::open(options.model);
+  const auto model = open_model(options.model);
   if (!model) return model.error();
   print_model(options.model, *model);
   result<void> done;

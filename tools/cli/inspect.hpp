@@ -13,7 +13,7 @@ struct inspect_options {
 };
 
 /// Prints what a packed model holds on standard output.
-/// errors   those of packed_model::open; with verify checksum_mismatch, or backend_failure where a back end's
+/// errors   those of open_model; with verify checksum_mismatch, or backend_failure if a back end's
 ///          answer to the self-test is not the recorded one; standard output cannot be written
 result<void> inspect(const inspect_options& options);
 

@@ -83,7 +83,7 @@ void add_convert(CLI::App& app, convert_options& options) {
       ->add_option_function<std::string>(
           "--weights",
           [&options](const std::string& type) {
-            options.weights = type == "f16" ? mobilenet::weight_type::float16 : mobilenet::weight_type::float32;
+            options.weights = type == "f16" ? mobilenet::element::f16 : mobilenet::element::f32;
           },
           "How to store the weights: f16 is half as long and a little less exact (default: f32)")
       ->check(without_description(CLI::IsMember({"f32", "f16"})))
@@ -109,13 +109,13 @@ exit_code run_convert(const convert_options& options) {
               " bytes");
   row("wrote", report.output + ", " + with_separators(report.file_bytes) + " bytes");
   row("", with_separators(report.layers) + " layers, " + with_separators(report.parameters) + " parameters (" +
-              (report.weights == mobilenet::weight_type::float16 ? "float16" : "float32") + "), " +
+              (report.weights == mobilenet::element::f16 ? "float16" : "float32") + "), " +
               with_separators(report.multiply_adds) + " multiply-adds");
   row("input", mobilenet::to_string(report.input) + ", pixels scaled to " + range);
   row("output", report.kind == mobilenet::output_kind::features
                     ? "features, no classes"
                     : with_separators(report.classes) + " classes" +
-                          (report.first_class != 0 ? " after 1 for \"background\", which is not ranked" : ""));
+                          (report.class_offset != 0 ? " after 1 for \"background\", which is not ranked" : ""));
   if (report.kind == mobilenet::output_kind::classes)
     row("labels",
         report.labels.empty() ? "none: classes will be shown by number (--labels gives them names)" : report.labels);

@@ -6,6 +6,7 @@
 #include <mobilenet/backends/reference.hpp>
 #include <mobilenet/detail/half.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <utility>
@@ -15,7 +16,7 @@
 namespace mobilenet::tools {
 namespace {
 
-constexpr unsigned pictures = 4;
+constexpr unsigned picture_count = 4;
 
 // Noise, a ramp, a chequerboard, waves: bright and dark, coarse and fine, each channel a little different.
 std::uint8_t sample(unsigned picture, std::uint32_t y, std::uint32_t x, std::uint32_t c, const shape& size) {
@@ -40,43 +41,38 @@ std::vector<float> make_picture(unsigned number, const shape& size, const mobile
   return values;
 }
 
-template <class Layer, class Params>
-void run(const Params& params, const packed_weights& weights, const float* in, float* out) {
-  reference::context context;
-  if (auto layer = Layer::prepare(context, params, weights)) layer->run(context, in, out);  // never fails
-}
-void run_layer(const layers::conv2d& p, const packed_weights& w, const float* in, float* out) {
-  run<reference::conv2d>(p, w, in, out);
-}
-void run_layer(const layers::depthwise_conv2d& p, const packed_weights& w, const float* in, float* out) {
-  run<reference::depthwise_conv2d>(p, w, in, out);
-}
-void run_layer(const layers::pointwise_conv2d& p, const packed_weights& w, const float* in, float* out) {
-  run<reference::pointwise_conv2d>(p, w, in, out);
-}
-void run_layer(const layers::global_average_pool& p, const packed_weights& w, const float* in, float* out) {
-  run<reference::global_average_pool>(p, w, in, out);
-}
-void run_layer(const layers::dense& p, const packed_weights& w, const float* in, float* out) {
-  run<reference::dense>(p, w, in, out);
-}
-void run_layer(const layers::softmax& p, const packed_weights& w, const float* in, float* out) {
-  run<reference::softmax>(p, w, in, out);
-}
-void run_layer(const layers::sigmoid& p, const packed_weights& w, const float* in, float* out) {
-  run<reference::sigmoid>(p, w, in, out);
+using activation = std::vector<float>;
+
+// What the reference back end computes from one picture's values.
+activation run_layer(const unpacked_layer& layer, const weights& w, const std::vector<activation>& values) {
+  operands io;
+  for (std::size_t i = 0; i < layers::input_count(layer.layer); ++i) io.inputs[i] = values[layer.inputs[i]].data();
+  activation out(layers::output_type(layer.layer).elements());
+  io.output = out.data();
+  std::visit(
+      [&]<class Layer>(const Layer& l) {
+        reference::context context;
+        if (auto op = reference::op<Layer>::prepare(context, l, w)) op->run(context, io);  // never fails
+      },
+      layer.layer);
+  return out;
 }
 
-std::vector<double> channel_means(const std::vector<std::vector<float>>& activations, std::size_t channels) {
+// Over all pictures, of one value.
+std::vector<double> channel_means(const std::vector<std::vector<activation>>& pictures, value_id value,
+                                  std::size_t channels) {
   std::vector<double> means(channels);
-  for (const auto& activation : activations)
-    for (std::size_t i = 0; i < activation.size(); ++i) means[i % channels] += static_cast<double>(activation[i]);
-  for (double& m : means)
-    m /= static_cast<double>(activations.size()) * static_cast<double>(activations[0].size() / channels);
+  std::size_t positions = 0;
+  for (const auto& values : pictures) {
+    const activation& a = values[value];
+    for (std::size_t i = 0; i < a.size(); ++i) means[i % channels] += static_cast<double>(a[i]);
+    positions += a.size() / channels;
+  }
+  for (double& m : means) m /= static_cast<double>(positions);
   return means;
 }
 
-void correct_bias(layer_source& layer, const std::vector<double>& means) {
+void correct_bias(unpacked_layer& layer, const std::vector<double>& means) {
   const std::size_t channels = layer.bias.size();
   std::vector<double> lost(channels);
   for (std::size_t i = 0; i < layer.kernel.size(); ++i) {
@@ -90,18 +86,24 @@ void correct_bias(layer_source& layer, const std::vector<double>& means) {
 
 }  // namespace
 
-bool rounds_to_float16(const layer_source& layer) {
+bool rounds_to_float16(const unpacked_layer& layer) {
   return !layer.bias.empty() && layer.kernel.size() / layer.bias.size() >= fewest_float16_rows &&
-         !std::holds_alternative<layers::depthwise_conv2d>(layer.params);
+         !std::holds_alternative<layers::depthwise_conv2d>(layer.layer);
 }
 
-void correct_biases_for_float16(model_source& source) {
-  const shape input = layers::input_shape(source.layers.front().params);
-  std::vector<std::vector<float>> activations;
-  for (unsigned i = 0; i < pictures; ++i) activations.push_back(make_picture(i, input, source.preprocessing));
-  for (layer_source& layer : source.layers) {
-    const shape in = layers::input_shape(layer.params);
-    const std::vector<double> means = channel_means(activations, in.channels);
+void correct_biases_for_float16(unpacked_model& source) {
+  std::vector<std::size_t> last_read(source.layers.size() + 1);
+  for (std::size_t i = 0; i < source.layers.size(); ++i)
+    for (const value_id v : source.layers[i].inputs)
+      if (v != no_value) last_read[v] = i;
+
+  std::vector<std::vector<activation>> pictures(picture_count);  // each with its values
+  for (unsigned i = 0; i < picture_count; ++i)
+    pictures[i].push_back(make_picture(i, source.input, source.preprocessing));
+  for (std::size_t n = 0; n < source.layers.size(); ++n) {
+    unpacked_layer& layer = source.layers[n];
+    const std::vector<double> means =
+        channel_means(pictures, layer.inputs[0], layers::input_type(layer.layer).channels);
     const std::size_t channels = layer.bias.size();
     std::vector<float> kernel, bias;
     if (channels != 0) {
@@ -109,11 +111,11 @@ void correct_biases_for_float16(model_source& source) {
       bias = pack_panels<float>(layer.bias, 1, channels);
     }
     // Inputs stay those of the exact network: the layers before have been corrected to give about these.
-    const packed_weights weights{kernel.data(), weight_type::float32, bias.data()};
-    for (auto& activation : activations) {
-      std::vector<float> out(layers::output_shape(layer.params).elements());
-      std::visit([&](const auto& p) { run_layer(p, weights, activation.data(), out.data()); }, layer.params);
-      activation = std::move(out);
+    const weights packed{kernel.data(), element::f32, bias.data()};
+    for (auto& values : pictures) {
+      values.push_back(run_layer(layer, packed, values));
+      for (const value_id v : layer.inputs)
+        if (v != no_value && last_read[v] == n) activation().swap(values[v]);
     }
     if (rounds_to_float16(layer)) correct_bias(layer, means);
   }

@@ -1,7 +1,7 @@
 // What rounding kernels to float16 does to a network, and how the biases make up for most of it.
 #pragma once
 
-#include "pack/packed_model_writer.hpp"
+#include "pack/unpacked_model.hpp"
 
 #include <cstddef>
 
@@ -12,15 +12,15 @@ namespace mobilenet::tools {
 inline constexpr std::size_t fewest_float16_rows = 32;
 
 /// Whether a layer's kernel becomes float16.
-bool rounds_to_float16(const layer_source& layer);
+bool rounds_to_float16(const unpacked_layer& layer);
 
-/// Adds to each bias what the rounding of the kernel takes away on the average: the sum over the kernel's rows of
+/// Adds to each bias what the rounding of the kernel removes on average: the sum over the kernel's rows of
 /// (kernel - rounded kernel) * (mean input of the row's channel). The means are those of a few pictures defined by
 /// formula. Without it the error of every position has the same sign, and the pooling at the end keeps it.
 ///
 /// Measured on real models and photos, largest difference of a probability: 0.019 with every kernel rounded, 0.0036
 /// with narrow ones left as they are, 0.0012 with this.
 /// source   Nagel et al. 2019, arXiv:1906.04721, section 4.2
-void correct_biases_for_float16(model_source& source);
+void correct_biases_for_float16(unpacked_model& source);
 
 }  // namespace mobilenet::tools

@@ -6,6 +6,8 @@
 
 #include <mobilenet/backends/reference.hpp>
 #include <mobilenet/model/crc32c.hpp>
+#include <mobilenet/model/format.hpp>
+#include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/network.hpp>
 
 #include <algorithm>
@@ -42,10 +44,8 @@ void append_record(bytes& out, const T& record) {
 
 void append_text(bytes& out, std::string_view text) { append(out, std::span<const char>(text)); }
 
-std::string first_name(const layer_source& layer) { return layer.names.substr(0, layer.names.find('\n')); }
-
-error layer_error(const layer_source& layer, errc code, const std::string& what) {
-  return {code, "layer '" + first_name(layer) + "': " + what};
+error layer_error(const unpacked_layer& layer, errc code, const std::string& what) {
+  return {code, "layer '" + layer.first_name() + "': " + what};
 }
 
 /// A kernel's size, see pack_panels.hpp.
@@ -53,32 +53,33 @@ struct kernel_extent {
   std::uint64_t rows = 0;
   std::uint32_t channels = 0;  ///< 0: the layer has no weights
 };
-
-kernel_extent extent(const layers::conv2d& p) {
-  return {std::uint64_t{p.kernel_height} * p.kernel_width * p.in.channels, p.out_channels};
+kernel_extent extent_of(const layers::any_layer& any) {
+  return std::visit(
+      []<class Layer>(const Layer& layer) -> kernel_extent {
+        if constexpr (layers::weighted<Layer>)
+          return {layer.kernel_rows(), layer.output_shape().channels};
+        else
+          return {};
+      },
+      any);
 }
-kernel_extent extent(const layers::depthwise_conv2d& p) {
-  return {std::uint64_t{p.kernel_height} * p.kernel_width, p.in.channels};
-}
-kernel_extent extent(const layers::pointwise_conv2d& p) { return {p.in.channels, p.out_channels}; }
-kernel_extent extent(const layers::dense& p) { return {p.in.channels, p.out_channels}; }
-kernel_extent extent(const layers::global_average_pool&) { return {}; }
-kernel_extent extent(const layers::softmax&) { return {}; }
-kernel_extent extent(const layers::sigmoid&) { return {}; }
 
 // What only some kinds of layer have.
 template <class Layer>
-void describe(format::layer& r, const Layer& p) {
-  if constexpr (requires { p.pad; }) {
-    r.kernel[0] = p.kernel_height;
-    r.kernel[1] = p.kernel_width;
-    r.stride = p.stride;
-    r.pad[0] = p.pad.top, r.pad[1] = p.pad.left, r.pad[2] = p.pad.bottom, r.pad[3] = p.pad.right;
+void describe(format::node& r, const Layer& layer) {
+  if constexpr (layers::windowed<Layer>) {
+    const layers::window& w = layer.window;
+    r.kernel[0] = w.height, r.kernel[1] = w.width, r.stride = w.stride;
+    r.pad[0] = w.pad.top, r.pad[1] = w.pad.left, r.pad[2] = w.pad.bottom, r.pad[3] = w.pad.right;
   }
-  if constexpr (requires { p.bounds; }) r.clamp[0] = p.bounds.low, r.clamp[1] = p.bounds.high;
+  if constexpr (layers::ranged<Layer>) r.range[0] = layer.activation.low, r.range[1] = layer.activation.high;
+  if constexpr (requires { layer.function; }) {
+    r.function = static_cast<std::uint32_t>(layer.function);
+    r.alpha = layer.alpha;
+  }
 }
 
-result<void> check_values(const layer_source& layer, std::span<const float> values, std::uint64_t expected,
+result<void> check_values(const unpacked_layer& layer, std::span<const float> values, std::uint64_t expected,
                           const char* what) {
   if (values.size() != expected)
     return layer_error(
@@ -92,7 +93,7 @@ result<void> check_values(const layer_source& layer, std::span<const float> valu
   return {};
 }
 
-result<std::vector<std::uint16_t>> to_halves(const layer_source& layer) {
+result<std::vector<std::uint16_t>> to_halves(const unpacked_layer& layer) {
   std::vector<std::uint16_t> halves(layer.kernel.size());
   for (std::size_t i = 0; i < halves.size(); ++i) {
     halves[i] = float_to_half(layer.kernel[i]);
@@ -104,29 +105,30 @@ result<std::vector<std::uint16_t>> to_halves(const layer_source& layer) {
   return halves;
 }
 
-/// The three sections that are made layer by layer.
+/// The sections that are made layer by layer.
 struct network_sections {
-  bytes records;
+  bytes values;
+  bytes nodes;
   bytes names;
   bytes weights;
 };
 
 // The arrays have the lengths of their shapes, and hold numbers that a network can compute with.
-result<void> check_weights(const layer_source& layer) {
-  const kernel_extent size = std::visit([](const auto& p) { return extent(p); }, layer.params);
+result<void> check_weights(const unpacked_layer& layer) {
+  const kernel_extent size = extent_of(layer.layer);
   if (auto r = check_values(layer, layer.kernel, size.rows * size.channels, "kernel"); !r) return r;
   return check_values(layer, layer.bias, size.channels, "bias");
 }
 
-result<void> append_weights(format::layer& record, bytes& weights, const layer_source& layer, weight_type type) {
-  const kernel_extent size = std::visit([](const auto& p) { return extent(p); }, layer.params);
+result<void> append_weights(format::node& record, bytes& weights, const unpacked_layer& layer, element type) {
+  const kernel_extent size = extent_of(layer.layer);
   if (size.channels == 0) return {};
-  if (!rounds_to_float16(layer)) type = weight_type::float32;
+  if (!rounds_to_float16(layer)) type = element::f32;
 
   pad_to_alignment(weights);
-  record.weight_type = static_cast<std::uint32_t>(type);
+  record.weight_element = static_cast<std::uint32_t>(type);
   record.kernel_offset = weights.size();
-  if (type == weight_type::float16) {
+  if (type == element::f16) {
     auto halves = to_halves(layer);
     if (!halves) return std::move(halves).error();
     append(weights, std::span<const std::uint16_t>(pack_panels<std::uint16_t>(*halves, size.rows, size.channels)));
@@ -142,18 +144,28 @@ result<void> append_weights(format::layer& record, bytes& weights, const layer_s
   return {};
 }
 
-result<network_sections> make_network(const std::vector<layer_source>& source, weight_type type) {
+format::value value_record(const tensor_type& type) {
+  format::value record{};
+  record.dimensions[0] = type.height, record.dimensions[1] = type.width, record.dimensions[2] = type.channels;
+  record.element = static_cast<std::uint32_t>(type.type);
+  record.scale = type.scale;
+  record.zero_point = type.zero_point;
+  return record;
+}
+
+result<network_sections> make_network(const unpacked_model& source, element type) {
   network_sections made;
-  for (const layer_source& layer : source) {
-    format::layer record{};
-    record.kind = static_cast<format::layer_kind>(layer.params.index() + 1);
-    const shape in = layers::input_shape(layer.params);
-    const shape out = layers::output_shape(layer.params);
-    record.in[0] = in.height, record.in[1] = in.width, record.in[2] = in.channels;
-    record.out[0] = out.height, record.out[1] = out.width, record.out[2] = out.channels;
-    record.clamp[0] = -std::numeric_limits<float>::infinity();
-    record.clamp[1] = std::numeric_limits<float>::infinity();
-    std::visit([&](const auto& p) { describe(record, p); }, layer.params);
+  append_record(made.values, value_record(source.input));
+  for (const unpacked_layer& layer : source.layers) {
+    append_record(made.values, value_record(layers::output_type(layer.layer)));
+
+    format::node record{};
+    record.kind = static_cast<std::uint32_t>(layer.layer.index() + 1);
+    record.inputs[0] = layer.inputs[0];
+    record.inputs[1] = layers::input_count(layer.layer) == 2 ? layer.inputs[1] : format::no_value;
+    record.range[0] = -std::numeric_limits<float>::infinity();
+    record.range[1] = std::numeric_limits<float>::infinity();
+    std::visit([&](const auto& l) { describe(record, l); }, layer.layer);
 
     record.name_offset = static_cast<std::uint32_t>(made.names.size());
     record.name_length = static_cast<std::uint32_t>(layer.names.size());
@@ -161,19 +173,19 @@ result<network_sections> make_network(const std::vector<layer_source>& source, w
     append_text(made.names, layer.names);
 
     if (auto r = append_weights(record, made.weights, layer, type); !r) return std::move(r).error();
-    append_record(made.records, record);
+    append_record(made.nodes, record);
   }
   pad_to_alignment(made.weights);
   return made;
 }
 
-bytes make_preprocessing(const model_source& source) {
+bytes make_preprocessing(const unpacked_model& source) {
   format::preprocessing record{};
   record.formula = static_cast<std::uint32_t>(source.preprocessing.scaling);
   record.a = source.preprocessing.a;
   record.b = source.preprocessing.b;
   record.output = static_cast<std::uint32_t>(source.output);
-  record.first_class = source.first_class;
+  record.class_offset = source.class_offset;
   bytes section;
   append_record(section, record);
   return section;
@@ -229,31 +241,39 @@ bytes lay_out(const std::array<const bytes*, format::section_kinds>& sections) {
     file.insert(file.end(), sections[i]->begin(), sections[i]->end());
   }
   std::memcpy(file.data() + sizeof(format::header), table.data(), sizeof table);
-  file.resize(file.size() + format::spare_bytes);
+  file.resize(file.size() + format::tail_padding);
   seal(file);
   return file;
 }
 
-// What packed_model would refuse too, before anything is computed.
-result<void> check_chain(const std::vector<layer_source>& chain) {
-  for (std::size_t i = 0; i < chain.size(); ++i) {
-    const shape in = layers::input_shape(chain[i].params);
-    const shape out = layers::output_shape(chain[i].params);
-    if (i > 0 && !(in == layers::output_shape(chain[i - 1].params)))
-      return layer_error(chain[i], errc::shape_mismatch,
-                         "its input is " + to_string(in) + ", expected " +
-                             to_string(layers::output_shape(chain[i - 1].params)) + " as the layer before gives");
-    if (out.elements() == 0 || out.elements() > format::max_activation_elements)
-      return layer_error(chain[i], errc::shape_mismatch, "its output is " + to_string(out));
+// What parse() would refuse too, before anything is computed.
+result<void> check_types(const unpacked_model& source) {
+  std::vector<tensor_type> values{source.input};
+  for (const unpacked_layer& layer : source.layers) {
+    for (std::size_t i = 0; i < layers::input_count(layer.layer); ++i) {
+      if (layer.inputs[i] >= values.size())
+        return layer_error(layer, errc::shape_mismatch,
+                           "it reads value " + std::to_string(layer.inputs[i]) + ", expected one computed before it");
+      const shape expected = layers::input_type(layer.layer);
+      const shape given = values[layer.inputs[i]];
+      if (!(given == expected))
+        return layer_error(
+            layer, errc::shape_mismatch,
+            "its input is " + to_string(expected) + ", expected " + to_string(given) + ", the value that it reads");
+    }
+    values.push_back(layers::output_type(layer.layer));
+    const shape out = values.back();
+    if (out.volume() == 0 || out.volume() > format::max_activation_elements)
+      return layer_error(layer, errc::shape_mismatch, "its output is " + to_string(out));
   }
   return {};
 }
 
 // The self-test computes the network once.
-result<void> check_work(const std::vector<layer_source>& layers) {
+result<void> check_work(const std::vector<unpacked_layer>& layers) {
   std::uint64_t sum = 0;
-  for (const layer_source& layer : layers) {
-    sum += layers::work(layer.params);
+  for (const unpacked_layer& layer : layers) {
+    sum += layers::work(layer.layer);
     if (sum > format::max_work)
       return layer_error(layer, errc::unsupported,
                          "up to here the network does " + std::to_string(sum) +
@@ -269,7 +289,7 @@ result<std::vector<float>> self_test(const bytes& file) {
   if (!model) return model.error();
   auto net = network<reference>::prepare(*model);
   if (!net) return std::move(net).error();
-  const tensor_view input = net->input();
+  const tensor_view<float> input = net->input();
   for (std::uint32_t i = 0; i < input.dimensions.elements(); ++i) input.data[i] = format::self_test_input(i);
   const auto output = net->run();
   for (std::size_t i = 0; i < output.size(); ++i)
@@ -281,27 +301,28 @@ result<std::vector<float>> self_test(const bytes& file) {
 
 }  // namespace
 
-result<std::vector<std::byte>> write_packed_model(const model_source& source, weight_type type) {
+result<std::vector<std::byte>> write_packed_model(const unpacked_model& source, element weights) {
   if (source.layers.empty()) return error{errc::invalid_argument, "the network has no layers"};
-  for (const layer_source& layer : source.layers)
+  for (const unpacked_layer& layer : source.layers)
     if (auto r = check_weights(layer); !r) return std::move(r).error();
   if (auto r = check_work(source.layers); !r) return std::move(r).error();
-  if (auto r = check_chain(source.layers); !r) return std::move(r).error();
-  model_source corrected;
-  if (type == weight_type::float16) {
+  if (auto r = check_types(source); !r) return std::move(r).error();
+
+  unpacked_model corrected;
+  if (weights == element::f16) {
     corrected = source;
     correct_biases_for_float16(corrected);
   }
-  auto network = make_network(type == weight_type::float16 ? corrected.layers : source.layers, type);
+  auto network = make_network(weights == element::f16 ? corrected : source, weights);
   if (!network) return std::move(network).error();
 
   const bytes preprocessing = make_preprocessing(source);
   const bytes labels = make_labels(source.labels);
   bytes provenance;
   append_text(provenance, source.provenance);
-  const bytes no_answer_yet(layers::output_shape(source.layers.back().params).elements() * sizeof(float));
-  bytes file = lay_out(
-      {&network->records, &network->names, &preprocessing, &labels, &provenance, &no_answer_yet, &network->weights});
+  const bytes no_answer_yet(layers::output_type(source.layers.back().layer).elements() * sizeof(float));
+  bytes file = lay_out({&network->values, &network->nodes, &network->names, &preprocessing, &labels, &provenance,
+                        &no_answer_yet, &network->weights});
 
   const auto answer = self_test(file);
   if (!answer) return answer.error();

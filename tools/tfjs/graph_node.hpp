@@ -1,8 +1,8 @@
 // A node of a GraphDef in JSON: its inputs, and its attributes with their peculiar spelling.
 #pragma once
 
-#include "tfjs/chain_builder.hpp"
 #include "tfjs/json_value.hpp"
+#include "tfjs/layer_origin.hpp"
 
 #include <mobilenet/error.hpp>
 
@@ -18,7 +18,7 @@ class graph_node {
  public:
   static result<graph_node> read(const json_value& entry);
 
-  const source_layer& id() const noexcept { return id_; }
+  const layer_origin& id() const noexcept { return id_; }
   const std::string& name() const noexcept { return id_.name; }
   const std::string& op() const noexcept { return id_.kind; }
   /// Names of the nodes whose first output this one reads; without those it only has to wait for ("^name").
@@ -33,7 +33,7 @@ class graph_node {
   result<double> number(std::string_view key, double standard) const;
 
  private:
-  source_layer id_;
+  layer_origin id_;
   std::vector<std::string> inputs_;
   json_value attributes_;
 };

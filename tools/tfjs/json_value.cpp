@@ -1,11 +1,13 @@
 #include "tfjs/json_value.hpp"
 
 #include <rapidjson/error/en.h>
+#include <algorithm>
 
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <unordered_set>
 #include <utility>
 
 namespace mobilenet::tools {
@@ -44,6 +46,16 @@ std::vector<json_value> json_value::members() const {
     for (const auto& member : value_->GetObject())
       all.emplace_back(&member.value,
                        path_ + "." + std::string(member.name.GetString(), member.name.GetStringLength()));
+  return all;
+}
+
+std::vector<std::string> json_value::keys() const {
+  std::vector<std::string> all;
+  std::unordered_set<std::string> seen;
+  if (is_object())
+    for (const auto& member : value_->GetObject())
+      if (std::string name(member.name.GetString(), member.name.GetStringLength()); seen.insert(name).second)
+        all.push_back(std::move(name));
   return all;
 }
 

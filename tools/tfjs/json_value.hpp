@@ -37,6 +37,8 @@ class json_value {
   json_value operator[](std::size_t index) const;
   /// The members of an object, in its order; none of anything else.
   std::vector<json_value> members() const;
+  /// The names of an object's members, in its order, each once.
+  std::vector<std::string> keys() const;
   /// Number of elements of an array, else 0.
   std::size_t size() const noexcept { return is_array() ? value_->Size() : 0; }
 

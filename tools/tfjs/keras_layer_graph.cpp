@@ -1,8 +1,9 @@
 #include "tfjs/keras_layer_graph.hpp"
 
+#include "tfjs/execution_order.hpp"
+
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -14,13 +15,20 @@ constexpr unsigned deepest_nesting = 16;
 
 /// A layer with the names of the layers whose outputs it reads.
 struct node {
-  keras_layer layer;
+  layer_origin id;
+  keras_object config;
   json_value model;  // the layer as a model of its own, if it is one
   std::vector<std::string> inputs;
 };
 
 bool is_model(std::string_view class_name) {
   return class_name == "Model" || class_name == "Functional" || class_name == "Sequential";
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "'" : ", '") + excerpt(name) + "'";
+  return all;
 }
 
 // A reference to a tensor is ["name", 0, 0] or ["name", 0, 0, {}]; in Keras 3 an object that holds one.
@@ -45,7 +53,7 @@ result<std::vector<std::string>> tensor_layers(const json_value& tensors) {
 }
 
 // inbound_nodes has an element for every time the layer is used.
-result<std::vector<std::string>> read_inputs(const source_layer& layer, const json_value& inbound) {
+result<std::vector<std::string>> read_inputs(const layer_origin& layer, const json_value& inbound) {
   if (!inbound) return std::vector<std::string>{};
   if (!inbound.is_array()) return inbound.wrong("an array");
   if (inbound.size() == 0) return std::vector<std::string>{};
@@ -75,13 +83,14 @@ bool has_control_character(const std::string& name) {
 result<node> read_node(const json_value& entry) {
   node made;
   if (const auto r = entry.object(); !r) return r.error();
-  auto kind = entry["class_name"].string();
+  const keras_object fields(entry);
+  auto kind = fields["class_name"].string();
   if (!kind) return kind.error();
-  made.layer.id.kind = *std::move(kind);
-  made.layer.config = entry["config"];
-  if (is_model(made.layer.id.kind)) made.model = entry;
+  made.id.kind = *std::move(kind);
+  made.config = keras_object(fields["config"]);
+  if (is_model(made.id.kind)) made.model = entry;
 
-  const json_value inner = made.layer.config["name"];
+  const json_value inner = made.config["name"];
   const json_value outer = entry["name"];
   const json_value name_field = inner || !outer ? inner : outer;
   auto name = name_field.string();
@@ -89,10 +98,10 @@ result<node> read_node(const json_value& entry) {
   if (name->empty() || has_control_character(*name)) return name_field.wrong("a name of printable characters");
   if (inner && outer && (!outer.is_string() || *outer.string() != *name))
     return outer.wrong("\"" + excerpt(*name) + "\", the name in its config");
-  made.layer.id.name = *std::move(name);
-  if (made.layer.config && !made.layer.config.is_object() && !made.layer.config.is_array())
-    return made.layer.config.wrong("an object");
-  auto inputs = read_inputs(made.layer.id, entry["inbound_nodes"]);
+  made.id.name = *std::move(name);
+  if (const json_value& config = made.config.value(); config && !config.is_object() && !config.is_array())
+    return config.wrong("an object");
+  auto inputs = read_inputs(made.id, fields["inbound_nodes"]);
   if (!inputs) return std::move(inputs).error();
   made.inputs = *std::move(inputs);
   return made;
@@ -109,75 +118,138 @@ result<std::vector<node>> read_nodes(const json_value& entries) {
   return nodes;
 }
 
-result<chain_prefix<node>> functional_chain(std::vector<node> nodes, const json_value& config,
-                                            bool (*is_known)(const std::string&)) {
-  std::vector<chain_node> links;
-  for (const node& n : nodes)
-    links.push_back({n.layer.id, n.inputs, is_model(n.layer.id.kind) || is_known(n.layer.id.kind)});
-  auto order = single_chain(links);
-  if (!order) return std::move(order).error();
-  chain_prefix<node> chain{{}, std::move(order->misfit)};
-  for (const std::size_t i : order->nodes) chain.nodes.push_back(std::move(nodes[i]));
-
-  // What comes after the output is not asked for.
-  if (const json_value outputs = config["output_layers"]; outputs && !chain.misfit) {
-    const auto names = tensor_layers(outputs);
-    if (!names) return names.error();
-    if (names->size() != 1) return outputs.wrong("one output");
-    const auto last = std::find_if(chain.nodes.begin(), chain.nodes.end(),
-                                   [&](const node& n) { return n.layer.id.name == names->front(); });
-    if (last == chain.nodes.end())
-      return error{errc::invalid_argument,
-                   outputs.path() + ": '" + excerpt(names->front()) + "' is no layer of the model"};
-    chain.nodes.erase(last + 1, chain.nodes.end());
+// The layer that is a model's output.
+result<std::size_t> output_of(const std::vector<node>& nodes, const keras_object& config, const std::string& wanted) {
+  const json_value outputs = config["output_layers"];
+  if (!outputs) return nodes.size() - 1;
+  const auto names = tensor_layers(outputs);
+  if (!names) return names.error();
+  std::string name = wanted;
+  if (wanted.empty()) {
+    if (names->empty()) return outputs.wrong("one output");
+    if (names->size() > 1)
+      return error{errc::unsupported, "the model has " + std::to_string(names->size()) + " outputs (" +
+                                          quoted_list(*names) + "): choose one with --output NAME"};
+    name = names->front();
+  } else if (std::find(names->begin(), names->end(), wanted) == names->end()) {
+    return error{errc::invalid_argument,
+                 "the model has no output '" + excerpt(wanted) + "', expected " + quoted_list(*names)};
   }
-  return chain;
+  const auto last = std::find_if(nodes.begin(), nodes.end(), [&](const node& n) { return n.id.name == name; });
+  if (last == nodes.end())
+    return error{errc::invalid_argument, outputs.path() + ": '" + excerpt(name) + "' is not a layer of the model"};
+  return static_cast<std::size_t>(last - nodes.begin());
 }
 
-result<chain_prefix<keras_layer>> in_order(const json_value& model, bool (*is_known)(const std::string&),
-                                           unsigned depth) {
-  if (depth > deepest_nesting)
-    return error{errc::unsupported,
-                 model.path() + ": models nested more than " + std::to_string(deepest_nesting) + " deep"};
-  const auto kind = model["class_name"].string();
-  if (!kind) return kind.error();
-  const json_value config = model["config"];
-  const json_value entries = config.is_array() ? config : config["layers"];  // Keras 1: Sequential is an array
-  auto nodes = read_nodes(entries);
-  if (!nodes) return std::move(nodes).error();
-  auto chain = *kind == "Sequential" ? chain_prefix<node>{*std::move(nodes), std::nullopt}
-                                     : functional_chain(*std::move(nodes), config, is_known);
-  if (!chain) return std::move(chain).error();
+/// Appends the layers of a model, and of the models in it, to one list.
+class flattener {
+ public:
+  // in       place of the layer that the model reads; `none`: it is the outermost model
+  // returns  place of the layer that is the model's output
+  result<std::size_t> append(const json_value& model, const std::string& output, std::size_t in, unsigned depth) {
+    if (depth > deepest_nesting)
+      return error{errc::unsupported,
+                   model.path() + ": models nested more than " + std::to_string(deepest_nesting) + " deep"};
+    const keras_object fields(model);
+    const auto kind = fields["class_name"].string();
+    if (!kind) return kind.error();
+    const keras_object config(fields["config"]);
+    const json_value entries =
+        config.value().is_array() ? config.value() : config["layers"];  // Keras 1: Sequential is an array
+    auto nodes = read_nodes(entries);
+    if (!nodes) return std::move(nodes).error();
+    return *kind == "Sequential" ? append_sequence(*nodes, in, depth)
+                                 : append_functional(*nodes, config, output, in, depth);
+  }
 
-  chain_prefix<keras_layer> made;
-  for (node& n : chain->nodes) {
-    if (!n.model && is_known(n.layer.id.kind)) {
-      made.nodes.push_back(std::move(n.layer));
-      continue;
+  keras_layers take() && {
+    for (const keras_layer& layer : made_.in_order)
+      for (const std::size_t input : layer.inputs) ++made_.in_order[input].readers;
+    return std::move(made_);
+  }
+
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+ private:
+  result<std::size_t> append_sequence(const std::vector<node>& nodes, std::size_t in, unsigned depth) {
+    std::size_t last = in;
+    for (const node& n : nodes) {
+      auto appended = append_node(n, last == none ? std::vector<std::size_t>{} : std::vector{last}, depth);
+      if (!appended) return appended;
+      last = *appended;
     }
+    return last;
+  }
+
+  result<std::size_t> append_functional(const std::vector<node>& nodes, const keras_object& config,
+                                        const std::string& output, std::size_t in, unsigned depth) {
+    std::vector<named_operation> operations;
+    for (const node& n : nodes) operations.push_back({n.id, n.inputs});
+    const auto inputs = link(operations);
+    if (!inputs) return inputs.error();
+    const auto last = output_of(nodes, config, output);
+    if (!last) return last;
+    const auto needed = execution_of(operations, *inputs, *last);
+    if (!needed) return needed.error();
+
+    std::vector<std::size_t> place(nodes.size(), none);
+    std::size_t entries = 0;
+    for (const std::size_t i : needed->order) {
+      std::vector<std::size_t> reads;
+      for (const std::size_t input : (*inputs)[i]) reads.push_back(place[input]);
+      if (reads.empty()) {
+        if (nodes[i].id.kind != "InputLayer")
+          return layer_error(nodes[i].id, "it has 0 inputs, expected 1", errc::invalid_argument);
+        if (++entries > 1) return does_not_fit(nodes[i].id, "the model may have one input only");
+        if (in != none) reads.push_back(in);
+      }
+      auto appended = append_node(nodes[i], std::move(reads), depth);
+      if (!appended) return appended;
+      place[i] = *appended;
+    }
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      if (place[i] == none) made_.unneeded.push_back(nodes[i].id.name);
+    return place[*last];
+  }
+
+  result<std::size_t> append_node(const node& n, std::vector<std::size_t> reads, unsigned depth) {
     if (!n.model) {
-      made.misfit = layer_error(n.layer.id, "not part of MobileNet v1");
-      return made;
+      made_.in_order.push_back({n.id, n.config, std::move(reads)});
+      return made_.in_order.size() - 1;
     }
-    auto nested = in_order(n.model, is_known, depth + 1);
-    if (!nested) return std::move(nested).error();
-    std::move(nested->nodes.begin(), nested->nodes.end(), std::back_inserter(made.nodes));
-    if (nested->misfit) {
-      made.misfit = std::move(nested->misfit);
-      return made;
-    }
+    if (reads.size() > 1) return layer_error(n.id, "it has " + std::to_string(reads.size()) + " inputs, expected 1");
+    return append(n.model, {}, reads.empty() ? none : reads[0], depth + 1);
   }
-  made.misfit = std::move(chain->misfit);
-  return made;
-}
+
+  keras_layers made_;
+};
 
 }  // namespace
 
-result<chain_prefix<keras_layer>> keras_layers_in_order(const json_value& model, bool (*is_known)(const std::string&)) {
-  const auto kind = model["class_name"].string();
+json_value keras_object::operator[](std::string_view key) const {
+  json_value found = value_[key];
+  if (found || key.find('_') == key.npos) return found;
+  std::string camel;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    const bool upper = key[i] == '_' && i + 1 < key.size();
+    camel += upper ? static_cast<char>(key[++i] - 'a' + 'A') : key[i];
+  }
+  const json_value other = value_[camel];
+  return other ? other : found;
+}
+
+result<keras_layers> read_keras_layers(const json_value& model, const std::string& output) {
+  const json_value class_name = keras_object(model)["class_name"];
+  const auto kind = class_name.string();
   if (!kind) return kind.error();
-  if (!is_model(*kind)) return model["class_name"].wrong("Model, Functional or Sequential");
-  return in_order(model, is_known, 0);
+  if (!is_model(*kind)) return class_name.wrong("Model, Functional or Sequential");
+  flattener flat;
+  const auto last = flat.append(model, output, flattener::none, 0);
+  if (!last) return last.error();
+  keras_layers made = std::move(flat).take();
+  if (*last == flattener::none) return model.wrong("layers");
+  ++made.in_order[*last].readers;
+  return made;
 }
 
 }  // namespace mobilenet::tools

@@ -15,16 +15,22 @@
 namespace mobilenet::tools {
 namespace {
 
-constexpr std::uint32_t largest_image = 2048;  // the self-test computes one: larger ones would take minutes
-
-/// Where the reading of a chain stands.
-struct reader {
-  chain_builder builder;
-  keras_weights weights;
-  bool vector = false;  // activations are [batch, c], not [batch, h, w, c]
+/// The output of a layer.
+struct keras_value {
+  activation value;
+  bool vector = false;  // [batch, c], not [batch, h, w, c]
 };
 
-using handler = result<void> (*)(reader&, const keras_layer&);
+/// What reading a layer needs.
+struct reader {
+  network_builder builder;
+  keras_weights weights;
+};
+
+using result_value = result<keras_value>;
+
+// A layer of one input: reads it and returns what the layer computes.
+using handler = result_value (*)(reader&, const keras_layer&, keras_value);
 
 result<bool> boolean_or(const json_value& field, bool standard) {
   if (!field) return standard;
@@ -54,7 +60,7 @@ result<pair> pair_or(const json_value& field, std::optional<pair> standard) {
   return pair{(*two)[0], (*two)[1]};
 }
 
-result<void> check_data_format(const json_value& config) {
+result<void> check_data_format(const keras_object& config) {
   const json_value field = config["data_format"];
   if (!field) return {};
   const auto text = field.string();
@@ -72,8 +78,8 @@ result<void> check_is(const json_value& field, double expected) {
   return error{errc::unsupported, field.wrong(std::to_string(static_cast<int>(expected))).message};
 }
 
-result<void> check_rank(const reader& r, const keras_layer& layer, bool vector) {
-  if (r.vector == vector) return {};
+result<void> check_rank(const keras_value& in, const keras_layer& layer, bool vector) {
+  if (in.vector == vector) return {};
   return layer_error(layer.id,
                      vector ? "its input is [batch, height, width, channels], expected [batch, channels]"
                             : "its input is [batch, channels], expected [batch, height, width, channels]",
@@ -81,15 +87,15 @@ result<void> check_rank(const reader& r, const keras_layer& layer, bool vector) 
 }
 
 // The axis of the channels, by any of its names.
-result<void> check_channel_axis(const reader& r, const json_value& field) {
+result<void> check_channel_axis(const keras_value& in, const json_value& field) {
   if (!field) return {};
   const json_value axis = field.is_array() && field.size() == 1 ? field[0] : field;
   const auto n = axis.integer();
-  if (n && (*n == -1 || *n == (r.vector ? 1 : 3))) return {};
+  if (n && (*n == -1 || *n == (in.vector ? 1 : 3))) return {};
   return error{errc::unsupported, field.wrong("-1, the channels").message};
 }
 
-result<window> read_window(const keras_layer& layer) {
+result<source_window> read_window(const keras_layer& layer) {
   if (auto ok = check_data_format(layer.config); !ok) return std::move(ok).error();
   if (auto ok = check_is(layer.config["dilation_rate"], 1); !ok) return std::move(ok).error();
   const auto kernel = pair_or(layer.config["kernel_size"], std::nullopt);
@@ -99,7 +105,7 @@ result<window> read_window(const keras_layer& layer) {
   if (strides->height != strides->width)
     return error{errc::unsupported, layer.config["strides"].wrong("two equal numbers").message};
 
-  window w;
+  source_window w;
   w.kernel_height = kernel->height;
   w.kernel_width = kernel->width;
   w.stride = strides->height;
@@ -111,78 +117,115 @@ result<window> read_window(const keras_layer& layer) {
   return w;
 }
 
+// What the builder returned, of the rank of the layer's input.
+result_value of_rank(bool vector, result<activation> made) {
+  if (!made) return std::move(made).error();
+  return keras_value{*std::move(made), vector};
+}
+
+// The names of activation functions that are not clamps.
+struct named_function {
+  std::string_view name;
+  layers::function function;
+  double alpha = 0.0;
+};
+constexpr std::array<named_function, 15> named_functions{{
+    {"sigmoid", layers::function::sigmoid},
+    {"tanh", layers::function::tanh},
+    {"elu", layers::function::elu, 1.0},
+    {"selu", layers::function::selu},
+    {"exponential", layers::function::exponential},
+    {"softplus", layers::function::softplus},
+    {"softsign", layers::function::softsign},
+    {"swish", layers::function::swish},
+    {"silu", layers::function::swish},
+    {"gelu", layers::function::gelu},
+    {"gelu_new", layers::function::gelu_tanh},
+    {"hard_sigmoid", layers::function::hard_sigmoid},
+    {"hardSigmoid", layers::function::hard_sigmoid},
+    {"leaky_relu", layers::function::leaky_relu, 0.2},
+    {"mish", layers::function::mish},
+}};
+
 // An activation is named by a string; Keras 3 may wrap the name in an object.
-result<void> activate(reader& r, const keras_layer& layer) {
+result_value activate(reader& r, const keras_layer& layer, keras_value in) {
   json_value field = layer.config["activation"];
   if (field.is_object() && field["config"].is_string()) field = field["config"];
-  if (!field) return {};
+  if (!field) return in;
   const auto name = field.string();
   if (!name) return name.error();
-  constexpr float infinity = std::numeric_limits<float>::infinity();
-  if (*name == "linear") return r.builder.clamp(layer.id, {});
-  if (*name == "relu") return r.builder.clamp(layer.id, {0.0f, infinity});
-  if (*name == "relu6") return r.builder.clamp(layer.id, layers::relu6);
-  if (*name == "softmax") return r.builder.softmax(layer.id);
-  if (*name == "sigmoid") return r.builder.sigmoid(layer.id);
-  return error{errc::unsupported, field.wrong("linear, relu, relu6, softmax or sigmoid").message};
+  const bool vector = in.vector;
+  if (*name == "linear") return of_rank(vector, r.builder.clamp(layer.id, std::move(in.value), {}));
+  if (*name == "relu") return of_rank(vector, r.builder.clamp(layer.id, std::move(in.value), layers::relu));
+  if (*name == "relu6") return of_rank(vector, r.builder.clamp(layer.id, std::move(in.value), layers::relu6));
+  if (*name == "softmax") return of_rank(vector, r.builder.softmax(layer.id, std::move(in.value)));
+  const auto found = std::find_if(named_functions.begin(), named_functions.end(),
+                                  [&](const named_function& f) { return f.name == *name; });
+  if (found != named_functions.end())
+    return of_rank(vector, r.builder.apply(layer.id, std::move(in.value), found->function, found->alpha));
+  return error{errc::unsupported, field
+                                      .wrong("linear, relu, relu6, softmax, sigmoid, tanh, elu, selu, exponential, "
+                                             "softplus, softsign, swish, gelu, hard_sigmoid, leaky_relu or mish")
+                                      .message};
 }
 
 // What follows the kernel in every layer that has one: a bias unless it is switched off, and an activation.
-result<void> add_bias_and_activate(reader& r, const keras_layer& layer) {
+result_value add_bias_and_activate(reader& r, const keras_layer& layer, bool vector, result<activation> made) {
+  if (!made) return std::move(made).error();
   const auto use_bias = boolean_or(layer.config["use_bias"], true);
   if (!use_bias) return use_bias.error();
   if (*use_bias) {
-    const std::array<std::uint32_t, 1> shape{r.builder.current().channels};
+    const std::array<std::uint32_t, 1> shape{made->dimensions().channels};
     const auto bias = r.weights.take(layer.id, "bias", 1, shape);
     if (!bias) return bias.error();
-    if (auto ok = r.builder.offset(layer.id, *bias); !ok) return ok;
+    made = r.builder.offset(layer.id, *std::move(made), *bias);
+    if (!made) return std::move(made).error();
   }
-  return activate(r, layer);
+  return activate(r, layer, {*std::move(made), vector});
 }
 
-result<void> conv2d(reader& r, const keras_layer& layer) {
-  if (auto ok = check_rank(r, layer, false); !ok) return ok;
-  if (auto ok = check_is(layer.config["groups"], 1); !ok) return ok;
+result_value conv2d(reader& r, const keras_layer& layer, keras_value in) {
+  if (auto ok = check_rank(in, layer, false); !ok) return std::move(ok).error();
+  if (auto ok = check_is(layer.config["groups"], 1); !ok) return std::move(ok).error();
   const auto w = read_window(layer);
   if (!w) return w.error();
   const auto filters = layer.config["filters"].positive_integer();
   if (!filters) return filters.error();
-  const std::array<std::uint32_t, 4> shape{w->kernel_height, w->kernel_width, r.builder.current().channels, *filters};
+  const std::array<std::uint32_t, 4> shape{w->kernel_height, w->kernel_width, in.value.dimensions().channels, *filters};
   const auto kernel = r.weights.take(layer.id, "kernel", 0, shape);
   if (!kernel) return kernel.error();
-  if (auto ok = r.builder.convolution(layer.id, *w, *filters, *kernel); !ok) return ok;
-  return add_bias_and_activate(r, layer);
+  return add_bias_and_activate(r, layer, false,
+                               r.builder.convolution(layer.id, std::move(in.value), *w, *filters, *kernel));
 }
 
-result<void> depthwise_conv2d(reader& r, const keras_layer& layer) {
-  if (auto ok = check_rank(r, layer, false); !ok) return ok;
-  if (auto ok = check_is(layer.config["depth_multiplier"], 1); !ok) return ok;
+result_value depthwise_conv2d(reader& r, const keras_layer& layer, keras_value in) {
+  if (auto ok = check_rank(in, layer, false); !ok) return std::move(ok).error();
+  if (auto ok = check_is(layer.config["depth_multiplier"], 1); !ok) return std::move(ok).error();
   const auto w = read_window(layer);
   if (!w) return w.error();
-  const std::array<std::uint32_t, 4> shape{w->kernel_height, w->kernel_width, r.builder.current().channels, 1};
+  const std::array<std::uint32_t, 4> shape{w->kernel_height, w->kernel_width, in.value.dimensions().channels, 1};
   auto kernel = r.weights.take(layer.id, "depthwise_kernel", 0, shape);
   if (!kernel && r.weights.has(layer.id, "kernel")) kernel = r.weights.take(layer.id, "kernel", 0, shape);  // Keras 3
   if (!kernel) return kernel.error();
-  if (auto ok = r.builder.depthwise_convolution(layer.id, *w, *kernel); !ok) return ok;
-  return add_bias_and_activate(r, layer);
+  return add_bias_and_activate(r, layer, false,
+                               r.builder.depthwise_convolution(layer.id, std::move(in.value), *w, *kernel));
 }
 
-result<void> dense(reader& r, const keras_layer& layer) {
+result_value dense(reader& r, const keras_layer& layer, keras_value in) {
   const auto units = layer.config["units"].positive_integer();
   if (!units) return units.error();
-  const std::uint64_t in = r.builder.last_dimension();
-  if (in > std::numeric_limits<std::uint32_t>::max())
-    return layer_error(layer.id, "it has " + std::to_string(in) + " inputs", errc::shape_mismatch);
-  const std::array<std::uint32_t, 2> shape{static_cast<std::uint32_t>(in), *units};
+  const std::uint64_t inputs = in.value.last_dimension();
+  if (inputs > std::numeric_limits<std::uint32_t>::max())
+    return layer_error(layer.id, "it has " + std::to_string(inputs) + " inputs", errc::shape_mismatch);
+  const std::array<std::uint32_t, 2> shape{static_cast<std::uint32_t>(inputs), *units};
   const auto kernel = r.weights.take(layer.id, "kernel", 0, shape);
   if (!kernel) return kernel.error();
-  if (auto ok = r.builder.dense(layer.id, *units, *kernel); !ok) return ok;
-  return add_bias_and_activate(r, layer);
+  return add_bias_and_activate(r, layer, in.vector, r.builder.dense(layer.id, std::move(in.value), *units, *kernel));
 }
 
 // Folded in double: scale = gamma / sqrt(variance + epsilon), offset = beta - mean * scale.
-result<void> batch_normalization(reader& r, const keras_layer& layer) {
-  if (auto ok = check_channel_axis(r, layer.config["axis"]); !ok) return ok;
+result_value batch_normalization(reader& r, const keras_layer& layer, keras_value in) {
+  if (auto ok = check_channel_axis(in, layer.config["axis"]); !ok) return std::move(ok).error();
   const auto epsilon = number_or(layer.config["epsilon"], 1e-3);
   if (!epsilon) return epsilon.error();
   const auto has_gamma = boolean_or(layer.config["scale"], true);
@@ -190,7 +233,7 @@ result<void> batch_normalization(reader& r, const keras_layer& layer) {
   const auto has_beta = boolean_or(layer.config["center"], true);
   if (!has_beta) return has_beta.error();
 
-  const std::array<std::uint32_t, 1> shape{static_cast<std::uint32_t>(r.builder.last_dimension())};
+  const std::array<std::uint32_t, 1> shape{static_cast<std::uint32_t>(in.value.last_dimension())};
   std::size_t index = 0;
   std::vector<float> gamma(shape[0], 1.0f);
   std::vector<float> beta(shape[0], 0.0f);
@@ -221,31 +264,44 @@ result<void> batch_normalization(reader& r, const keras_layer& layer) {
     scale[c] = static_cast<double>(gamma[c]) / std::sqrt(shifted);
     offset[c] = static_cast<double>(beta[c]) - static_cast<double>((*mean)[c]) * scale[c];
   }
-  return r.builder.scale_and_offset(layer.id, scale, offset);
+  return of_rank(in.vector, r.builder.scale_and_offset(layer.id, std::move(in.value), scale, offset));
 }
 
-result<void> activation(reader& r, const keras_layer& layer) {
+result_value activation_layer(reader& r, const keras_layer& layer, keras_value in) {
   if (!layer.config["activation"]) return layer.config["activation"].wrong("the name of an activation");
-  return activate(r, layer);
+  return activate(r, layer, std::move(in));
 }
 
-result<void> relu(reader& r, const keras_layer& layer) {
-  if (auto ok = check_is(layer.config["negative_slope"], 0); !ok) return ok;
-  if (auto ok = check_is(layer.config["threshold"], 0); !ok) return ok;
+result_value relu(reader& r, const keras_layer& layer, keras_value in) {
+  if (auto ok = check_is(layer.config["negative_slope"], 0); !ok) return std::move(ok).error();
+  if (auto ok = check_is(layer.config["threshold"], 0); !ok) return std::move(ok).error();
   const auto highest = number_or(layer.config["max_value"], std::numeric_limits<double>::infinity());
   if (!highest) return highest.error();
   if (*highest < 0.0) return layer.config["max_value"].wrong("a number, 0 or more");
-  return r.builder.clamp(layer.id, {0.0f, static_cast<float>(*highest)});
+  return of_rank(in.vector, r.builder.clamp(layer.id, std::move(in.value), {0.0f, static_cast<float>(*highest)}));
 }
 
-result<void> softmax(reader& r, const keras_layer& layer) {
-  if (auto ok = check_channel_axis(r, layer.config["axis"]); !ok) return ok;
-  return r.builder.softmax(layer.id);
+result_value leaky_relu(reader& r, const keras_layer& layer, keras_value in) {
+  const json_value slope = layer.config["negative_slope"];  // Keras 3
+  const auto alpha = number_or(slope ? slope : layer.config["alpha"], 0.3);
+  if (!alpha) return alpha.error();
+  return of_rank(in.vector, r.builder.apply(layer.id, std::move(in.value), layers::function::leaky_relu, *alpha));
 }
 
-result<void> zero_padding(reader& r, const keras_layer& layer) {
-  if (auto ok = check_rank(r, layer, false); !ok) return ok;
-  if (auto ok = check_data_format(layer.config); !ok) return ok;
+result_value elu(reader& r, const keras_layer& layer, keras_value in) {
+  const auto alpha = number_or(layer.config["alpha"], 1.0);
+  if (!alpha) return alpha.error();
+  return of_rank(in.vector, r.builder.apply(layer.id, std::move(in.value), layers::function::elu, *alpha));
+}
+
+result_value softmax(reader& r, const keras_layer& layer, keras_value in) {
+  if (auto ok = check_channel_axis(in, layer.config["axis"]); !ok) return std::move(ok).error();
+  return of_rank(in.vector, r.builder.softmax(layer.id, std::move(in.value)));
+}
+
+result_value zero_padding(reader& r, const keras_layer& layer, keras_value in) {
+  if (auto ok = check_rank(in, layer, false); !ok) return std::move(ok).error();
+  if (auto ok = check_data_format(layer.config); !ok) return std::move(ok).error();
   constexpr std::string_view expected = "an integer, two integers or [[top, bottom], [left, right]]";
   const json_value field = layer.config["padding"];
   layers::padding zeros{1, 1, 1, 1};
@@ -261,42 +317,45 @@ result<void> zero_padding(reader& r, const keras_layer& layer) {
     if (!top || !bottom || !left || !right) return field.wrong(expected);
     zeros = {*top, *left, *bottom, *right};
   }
-  return r.builder.pad(layer.id, zeros);
+  return of_rank(false, r.builder.pad(layer.id, std::move(in.value), zeros));
 }
 
-result<void> global_average_pooling(reader& r, const keras_layer& layer) {
-  if (auto ok = check_rank(r, layer, false); !ok) return ok;
-  if (auto ok = check_data_format(layer.config); !ok) return ok;
+using pooling = result<activation> (network_builder::*)(const layer_origin&, activation);
+
+template <pooling pool>
+result_value global_pooling(reader& r, const keras_layer& layer, keras_value in) {
+  if (auto ok = check_rank(in, layer, false); !ok) return std::move(ok).error();
+  if (auto ok = check_data_format(layer.config); !ok) return std::move(ok).error();
   const auto keepdims = boolean_or(layer.config["keepdims"], false);
   if (!keepdims) return keepdims.error();
-  r.vector = !*keepdims;
-  return r.builder.global_average_pool(layer.id);
+  return of_rank(!*keepdims, (r.builder.*pool)(layer.id, std::move(in.value)));
 }
 
-// Known only where its window is the whole activation: older MobileNets are written so.
-result<void> average_pooling(reader& r, const keras_layer& layer) {
-  if (auto ok = check_rank(r, layer, false); !ok) return ok;
-  if (auto ok = check_data_format(layer.config); !ok) return ok;
+// Known only if its window is the whole activation: older MobileNets are written so.
+template <pooling pool>
+result_value window_pooling(reader& r, const keras_layer& layer, keras_value in) {
+  if (auto ok = check_rank(in, layer, false); !ok) return std::move(ok).error();
+  if (auto ok = check_data_format(layer.config); !ok) return std::move(ok).error();
   const auto size = pair_or(layer.config["pool_size"], pair{2, 2});
   if (!size) return size.error();
   const auto strides = pair_or(layer.config["strides"], *size);
   if (!strides) return strides.error();
-  const shape in = r.builder.current();
-  // "same" pads nothing where the first window is the only one.
+  const shape whole = in.value.dimensions();
+  // "same" pads nothing if the first window is the only one.
   const json_value padding = layer.config["padding"];
   const bool same = padding.is_string() && *padding.string() == "same";
   const bool valid = !padding || (padding.is_string() && *padding.string() == "valid");
-  const bool alone = valid || (same && strides->height >= in.height && strides->width >= in.width);
-  if (size->height != in.height || size->width != in.width || !alone)
-    return layer_error(layer.id, "not part of MobileNet v1: its window is not the whole " + std::to_string(in.height) +
-                                     "x" + std::to_string(in.width) + " of its input");
-  return r.builder.global_average_pool(layer.id);
+  const bool alone = valid || (same && strides->height >= whole.height && strides->width >= whole.width);
+  if (size->height != whole.height || size->width != whole.width || !alone)
+    return does_not_fit(layer.id, "its window is not the whole " + std::to_string(whole.height) + "x" +
+                                      std::to_string(whole.width) + " of its input");
+  return of_rank(false, (r.builder.*pool)(layer.id, std::move(in.value)));
 }
 
-result<void> reshape(reader& r, const keras_layer& layer) {
+result_value reshape(reader& r, const keras_layer& layer, keras_value in) {
   const json_value field = layer.config["target_shape"];
   if (!field.is_array()) return field.wrong("an array of integers");
-  const shape in = r.builder.current();
+  const shape given = in.value.dimensions();
   std::vector<std::uint64_t> target;
   std::optional<std::size_t> open;
   std::uint64_t known = 1;
@@ -308,47 +367,52 @@ result<void> reshape(reader& r, const keras_layer& layer) {
     if (any) open = i;
     target.push_back(*n);
     known *= *n;
-    if (known > in.elements()) break;
+    if (known > given.elements()) break;
   }
-  if (open && known <= in.elements() && in.elements() % known == 0) target[*open] = in.elements() / known;
+  if (open && known <= given.elements() && given.elements() % known == 0) target[*open] = given.elements() / known;
   std::uint64_t elements = 1;
   for (const std::uint64_t n : target) elements *= n;
-  if (target.size() != field.size() || elements != in.elements())
+  if (target.size() != field.size() || elements != given.elements())
     return error{errc::shape_mismatch,
-                 field.wrong("a shape of " + std::to_string(in.elements()) + " elements").message};
+                 field.wrong("a shape of " + std::to_string(given.elements()) + " elements").message};
 
-  if (target.size() == 1) {
-    r.vector = true;
-    return r.builder.flatten(layer.id);
-  }
-  if (target.size() == 3 && target[0] == in.height && target[1] == in.width && target[2] == in.channels) {
-    r.vector = false;
-    r.builder.identity(layer.id);
-    return {};
-  }
-  return layer_error(layer.id, "not part of MobileNet v1: it makes " + field.shown() + " of " + to_string(in));
+  if (target.size() == 1) return of_rank(true, r.builder.flatten(layer.id, std::move(in.value)));
+  if (target.size() == 3 && target[0] == given.height && target[1] == given.width && target[2] == given.channels)
+    return keras_value{r.builder.identity(layer.id, std::move(in.value)), false};
+  return does_not_fit(layer.id, "it makes " + field.shown() + " of " + to_string(given));
 }
 
-result<void> flatten(reader& r, const keras_layer& layer) {
-  if (auto ok = check_data_format(layer.config); !ok) return ok;
-  r.vector = true;
-  return r.builder.flatten(layer.id);
+result_value flatten(reader& r, const keras_layer& layer, keras_value in) {
+  if (auto ok = check_data_format(layer.config); !ok) return std::move(ok).error();
+  return of_rank(true, r.builder.flatten(layer.id, std::move(in.value)));
 }
 
-result<void> nothing(reader& r, const keras_layer& layer) {
-  r.builder.identity(layer.id);
-  return {};
+result_value nothing(reader& r, const keras_layer& layer, keras_value in) {
+  return keras_value{r.builder.identity(layer.id, std::move(in.value)), in.vector};
 }
 
-// The first one gave the input's shape; those of nested models say again what arrives there anyway.
-result<void> input_layer(reader&, const keras_layer&) { return {}; }
+// The first one states the input's shape; those of nested models repeat what arrives there anyway.
+result_value input_layer(reader&, const keras_layer&, keras_value in) { return in; }
 
-result<void> rescaling(reader& r, const keras_layer& layer) {
+result_value rescaling(reader& r, const keras_layer& layer, keras_value in) {
   const auto scale = layer.config["scale"].number();
   if (!scale) return scale.error();
   const auto offset = number_or(layer.config["offset"], 0.0);
   if (!offset) return offset.error();
-  return r.builder.scale_and_offset(layer.id, *scale, *offset);
+  return of_rank(in.vector, r.builder.scale_and_offset(layer.id, std::move(in.value), *scale, *offset));
+}
+
+// The only layer of several inputs: their sum, two at a time.
+result_value add(reader& r, const keras_layer& layer, const std::vector<keras_value>& in) {
+  if (in.size() < 2) return layer_error(layer.id, "it has 1 input, expected 2 or more", errc::invalid_argument);
+  activation sum = in[0].value;
+  for (std::size_t i = 1; i < in.size(); ++i) {
+    if (auto ok = check_rank(in[i], layer, in[0].vector); !ok) return std::move(ok).error();
+    auto made = r.builder.add(layer.id, std::move(sum), in[i].value);
+    if (!made) return std::move(made).error();
+    sum = *std::move(made);
+  }
+  return keras_value{std::move(sum), in[0].vector};
 }
 
 struct known_layer {
@@ -356,18 +420,25 @@ struct known_layer {
   handler read;
 };
 
-constexpr std::array<known_layer, 27> known_layers{{
+constexpr auto average = &network_builder::global_average_pool;
+constexpr auto maximum = &network_builder::global_max_pool;
+
+constexpr std::array<known_layer, 31> known_layers{{
     {"InputLayer", input_layer},
     {"Conv2D", conv2d},
     {"DepthwiseConv2D", depthwise_conv2d},
     {"BatchNormalization", batch_normalization},
     {"BatchNormalizationV1", batch_normalization},
-    {"Activation", activation},
+    {"Activation", activation_layer},
     {"ReLU", relu},
+    {"LeakyReLU", leaky_relu},
+    {"ELU", elu},
     {"Softmax", softmax},
     {"ZeroPadding2D", zero_padding},
-    {"GlobalAveragePooling2D", global_average_pooling},
-    {"AveragePooling2D", average_pooling},
+    {"GlobalAveragePooling2D", global_pooling<average>},
+    {"GlobalMaxPooling2D", global_pooling<maximum>},
+    {"AveragePooling2D", window_pooling<average>},
+    {"MaxPooling2D", window_pooling<maximum>},
     {"Reshape", reshape},
     {"Flatten", flatten},
     {"Dense", dense},
@@ -386,57 +457,80 @@ constexpr std::array<known_layer, 27> known_layers{{
     {"RandomBrightness", nothing},
 }};
 
-const known_layer* find_layer(const std::string& class_name) {
+result_value read_layer(reader& r, const keras_layer& layer, std::vector<keras_value> in) {
+  if (layer.id.kind == "Add") return add(r, layer, in);
   const auto found = std::find_if(known_layers.begin(), known_layers.end(),
-                                  [&](const known_layer& k) { return k.class_name == class_name; });
-  return found == known_layers.end() ? nullptr : &*found;
+                                  [&](const known_layer& k) { return k.class_name == layer.id.kind; });
+  if (found == known_layers.end()) return does_not_fit(layer.id);
+  if (in.size() != 1)
+    return layer_error(layer.id, "it has " + std::to_string(in.size()) + " inputs, expected 1", errc::invalid_argument);
+  return found->read(r, layer, std::move(in[0]));
 }
 
-bool is_known(const std::string& class_name) { return find_layer(class_name) != nullptr; }
-
-// [null, height, width, 3] as the first layer has it, an InputLayer or not.
-result<shape> read_input_shape(const keras_layer& first) {
+// [null, height, width, channels] as the first layer has it, an InputLayer or not.
+result<shape> read_input_shape(const keras_layer& first, const topology_options& options,
+                               std::vector<std::string>& notes) {
   json_value field = first.config["batch_input_shape"];
-  if (!field) field = first.config["batch_shape"] ? first.config["batch_shape"] : field;  // Keras 3
+  if (!field && first.config["batch_shape"]) field = first.config["batch_shape"];  // Keras 3
   if (!field) return layer_error(first.id, "the first layer has no batch_input_shape", errc::invalid_argument);
-  const std::string expected = "[null, height, width, 3], height and width from 1 to " + std::to_string(largest_image);
+  if (first.id.kind == "Dense" || (field.is_array() && field.size() == 2))
+    return layer_error(first.id,
+                       "the model begins with it, on " + field.shown() +
+                           ": it is the head of a model, which takes another model's features and not images. "
+                           "Convert the whole model, base and head together");
+  const std::string expected =
+      "[null, height, width, 3 or 1], height and width from 1 to " + std::to_string(largest_input);
   if (field.size() != 4 || (field[0] && !field[0].positive_integer())) return field.wrong(expected);
-  const auto height = field[1].positive_integer();
-  const auto width = field[2].positive_integer();
+  std::array<std::optional<std::uint32_t>, 2> sides;
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (!field[i + 1]) continue;
+    const auto side = field[i + 1].positive_integer();
+    if (!side || *side > largest_input) return field.wrong(expected);
+    sides[i] = *side;
+  }
   const auto channels = field[3].positive_integer();
-  if (!height || !width || !channels || *height > largest_image || *width > largest_image || *channels != 3)
-    return field.wrong(expected);
-  return shape{*height, *width, *channels};
+  if (!channels || (*channels != 3 && *channels != 1)) return field.wrong(expected);
+  return input_shape_of(sides[0], sides[1], *channels, options, notes);
 }
 
-result<network_topology> read(const tfjs_model& model) {
-  const json_value wrapped = model.topology()["model_config"];
+result<network_topology> read(const tfjs_model& model, const topology_options& options) {
+  const json_value wrapped = keras_object(model.topology())["model_config"];
   const json_value root = wrapped ? wrapped : model.topology();
-  const auto chain = keras_layers_in_order(root, is_known);
-  if (!chain) return chain.error();
-  if (chain->nodes.empty()) return *chain->misfit;
-  const auto input = read_input_shape(chain->nodes.front());
+  const auto found = read_keras_layers(root, options.output);
+  if (!found) return found.error();
+  std::vector<std::string> notes;
+  const auto input = read_input_shape(found->in_order.front(), options, notes);
   if (!input) return input.error();
 
-  reader r{chain_builder(*input), keras_weights(model.weights())};
-  for (const keras_layer& layer : chain->nodes)
-    if (auto ok = find_layer(layer.id.kind)->read(r, layer); !ok) return std::move(ok).error();
-  if (chain->misfit) return *chain->misfit;
-  if (auto ok = r.weights.check_all_taken(); !ok) return std::move(ok).error();
+  reader r{network_builder(*input), keras_weights(model.weights())};
+  std::vector<keras_value> values;
+  std::vector<std::size_t> unread;  // reads of each value that are still to come
+  for (const keras_layer& layer : found->in_order) {
+    std::vector<keras_value> in;
+    for (const std::size_t i : layer.inputs) in.push_back(--unread[i] == 0 ? std::move(values[i]) : values[i]);
+    if (in.empty()) in.push_back({r.builder.input(), false});
+    auto value = read_layer(r, layer, std::move(in));
+    if (!value) return std::move(value).error();
+    if (layer.readers > 1) value->value.share();
+    values.push_back(*std::move(value));
+    unread.push_back(layer.readers);
+  }
+  if (auto ok = r.weights.check_all_taken(found->unneeded); !ok) return std::move(ok).error();
 
-  auto made = finish_topology(r.builder);
+  auto made = finish_topology(r.builder, std::move(values.back().value));
   if (!made) return made;
-  made->source_layers = chain->nodes.size();
+  made->notes.insert(made->notes.begin(), notes.begin(), notes.end());
+  made->source_layers = found->in_order.size();
   // A model that begins with a Rescaling layer takes pixels as they are.
-  if (made->chain.scales_input) made->scaling = {mobilenet::preprocessing::formula::multiply_add, 1.0f, 0.0f};
-  if (const json_value name = root["config"]["name"]; name.is_string()) made->name = *name.string();
+  if (made->network.scales_input) made->scaling = {mobilenet::preprocessing::formula::multiply_add, 1.0f, 0.0f};
+  if (const json_value name = keras_object(root)["config"]["name"]; name.is_string()) made->name = *name.string();
   return made;
 }
 
 }  // namespace
 
-result<network_topology> read_keras_topology(const tfjs_model& model) {
-  auto made = read(model);
+result<network_topology> read_keras_topology(const tfjs_model& model, const topology_options& options) {
+  auto made = read(model, options);
   if (!made) return error{made.error().code, model.path() + ": " + made.error().message};
   return made;
 }

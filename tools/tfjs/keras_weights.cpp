@@ -67,7 +67,7 @@ result<keras_weights::entry*> keras_weights::find(const std::string& variable, c
   return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' is missing from weightsManifest"};
 }
 
-result<std::vector<float>> keras_weights::take(const source_layer& layer, std::string_view variable, std::size_t index,
+result<std::vector<float>> keras_weights::take(const layer_origin& layer, std::string_view variable, std::size_t index,
                                                std::span<const std::uint32_t> shape) {
   const auto found = find(layer.name + "/" + std::string(variable), layer.name + "/" + std::to_string(index));
   if (!found) return found.error();
@@ -82,12 +82,18 @@ result<std::vector<float>> keras_weights::take(const source_layer& layer, std::s
   return e.weight->values();
 }
 
-bool keras_weights::has(const source_layer& layer, std::string_view variable) {
+bool keras_weights::has(const layer_origin& layer, std::string_view variable) {
   return find(layer.name + "/" + std::string(variable), {}).has_value();
 }
 
-result<void> keras_weights::check_all_taken() const {
-  const auto left = std::find_if(entries_.begin(), entries_.end(), [](const entry& e) { return !e.taken; });
+result<void> keras_weights::check_all_taken(const std::vector<std::string>& unneeded) const {
+  const auto is_unneeded = [&](const entry& e) {  // the layer's name is a part of the weight's
+    return std::any_of(unneeded.begin(), unneeded.end(), [&](const std::string& layer) {
+      return ("/" + e.name).find("/" + layer + "/") != std::string::npos;
+    });
+  };
+  const auto left =
+      std::find_if(entries_.begin(), entries_.end(), [&](const entry& e) { return !e.taken && !is_unneeded(e); });
   if (left == entries_.end()) return {};
   return error{errc::invalid_argument, "weight '" + excerpt(left->weight->name) + "' belongs to no layer"};
 }

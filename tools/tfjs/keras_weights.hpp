@@ -1,7 +1,7 @@
 // Which weight of the manifest is which variable of a Keras layer.
 #pragma once
 
-#include "tfjs/chain_builder.hpp"
+#include "tfjs/layer_origin.hpp"
 #include "tfjs/tfjs_model.hpp"
 
 #include <mobilenet/error.hpp>
@@ -29,12 +29,13 @@ class keras_weights {
 
   /// variable   its name, "kernel"; `index` its number among the layer's variables
   /// errors     invalid_argument: missing or ambiguous; shape_mismatch
-  result<std::vector<float>> take(const source_layer& layer, std::string_view variable, std::size_t index,
+  result<std::vector<float>> take(const layer_origin& layer, std::string_view variable, std::size_t index,
                                   std::span<const std::uint32_t> shape);
   /// Whether there is such a weight.
-  bool has(const source_layer& layer, std::string_view variable);
-  /// errors   invalid_argument: names the first weight that no layer took
-  result<void> check_all_taken() const;
+  bool has(const layer_origin& layer, std::string_view variable);
+  /// unneeded   names of layers whose weights are left over because the output does not need them
+  /// errors     invalid_argument: names the first weight that no layer took
+  result<void> check_all_taken(const std::vector<std::string>& unneeded) const;
 
  private:
   struct entry {

@@ -37,15 +37,10 @@ struct eigen {
     }
   };
 
-  static std::size_t activation_elements(const shape& s) noexcept { return s.elements(); }
+  static std::size_t bytes(const tensor_type& t) noexcept { return t.elements() * bytes_per_element(t.type); }
 
-  class conv2d;
-  class depthwise_conv2d;
-  class pointwise_conv2d;
-  class global_average_pool;
-  class dense;
-  class softmax;
-  class sigmoid;
+  template <class Layer>
+  class op;
 
  private:
   static constexpr std::size_t width = layers::panel_width;
@@ -62,17 +57,17 @@ struct eigen {
   // float32 panels: the packed model's own, or a widened copy of float16 ones.
   class float_panels {
    public:
-    static result<float_panels> create(const packed_weights& weights, std::uint64_t elements) {
+    static result<float_panels> create(const weights& w, std::uint64_t elements) {
       float_panels panels;
-      panels.kernel_ = static_cast<const float*>(weights.kernel);
-      panels.bias_ = weights.bias;
-      if (weights.type == weight_type::float32) return panels;
-      auto copy = float_buffer::create(elements, "float32 copy of a kernel");
+      panels.kernel_ = static_cast<const float*>(w.kernel);
+      panels.bias_ = w.bias;
+      if (w.type == element::f32) return panels;
+      auto copy = buffer::create(elements * sizeof(float), "float32 copy of a kernel");
       if (!copy) return std::move(copy).error();
-      const auto* halves = static_cast<const std::uint16_t*>(weights.kernel);
-      std::transform(halves, halves + elements, copy->data(), detail::half_to_float);
+      const auto* halves = static_cast<const std::uint16_t*>(w.kernel);
+      std::transform(halves, halves + elements, copy->as<float>(), detail::half_to_float);
       panels.widened_ = *std::move(copy);
-      panels.kernel_ = panels.widened_.data();
+      panels.kernel_ = panels.widened_.as<float>();
       return panels;
     }
     const float* kernel() const noexcept { return kernel_; }
@@ -81,19 +76,20 @@ struct eigen {
    private:
     const float* kernel_ = nullptr;
     const float* bias_ = nullptr;
-    float_buffer widened_;
+    buffer widened_;
   };
 
-  template <class Params>
-  struct weighted_layer {
-    Params params;
+  // What an operation with weights keeps.
+  template <class Layer>
+  struct weighted {
+    Layer layer;
     float_panels panels;
   };
-  template <class Layer, class Params>
-  static result<Layer> prepare_weighted(const Params& params, const packed_weights& weights) {
-    auto panels = float_panels::create(weights, params.packed_kernel_elements());
+  template <class Op, class Layer>
+  static result<Op> prepare_weighted(const Layer& layer, const weights& w) {
+    auto panels = float_panels::create(w, layers::packed_kernel_elements(layer));
     if (!panels) return std::move(panels).error();
-    return Layer{{params, *std::move(panels)}};
+    return Op(weighted<Layer>{layer, *std::move(panels)});
   }
 
   // Rows of input values times a part of one panel.
@@ -120,11 +116,11 @@ struct eigen {
         for (int r = 0; r < Rows; ++r) sums[r] += weights * run.in[static_cast<std::size_t>(r) * run.in_step + k];
       }
     }
-    EIGEN_STRONG_INLINE void store(const layers::clamp& bounds, std::size_t channels, float* out,
+    EIGEN_STRONG_INLINE void store(const layers::range& activation, std::size_t channels, float* out,
                                    std::size_t out_step) noexcept {
 #pragma GCC unroll 8
       for (int r = 0; r < Rows; ++r) {
-        const lanes<width> values = sums[r].max(bounds.low).min(bounds.high);
+        const lanes<width> values = sums[r].max(activation.low).min(activation.high);
         float* to = out + static_cast<std::size_t>(r) * out_step;
         if (channels >= width)
           Eigen::Map<lanes<width>>{to} = values;
@@ -158,14 +154,14 @@ struct eigen {
   }
 
   static void matrix_product(const float_panels& panels, std::size_t rows, std::size_t in_channels,
-                             std::size_t out_channels, const layers::clamp& bounds, const float* in,
+                             std::size_t out_channels, const layers::range& activation, const float* in,
                              float* out) noexcept {
     const std::size_t panel_count = layers::panels(static_cast<std::uint32_t>(out_channels));
     for_each_tile(rows, [&](auto height, std::size_t row) {
       for (std::size_t panel = 0; panel < panel_count; ++panel) {
         tile<height> sums(panels.bias(panel));
         sums.add({in + row * in_channels, in_channels, panels.kernel() + panel * in_channels * width, in_channels});
-        sums.store(bounds, out_channels - panel * width, out + row * out_channels + panel * width, out_channels);
+        sums.store(activation, out_channels - panel * width, out + row * out_channels + panel * width, out_channels);
       }
     });
   }
@@ -175,21 +171,20 @@ struct eigen {
     std::size_t first;
     std::size_t last;
   };
-  template <class Params>
-  static interior interior_columns(const Params& p, std::size_t out_width) noexcept {
-    const std::size_t first = std::min(out_width, std::size_t{(p.pad.left + p.stride - 1) / p.stride});
-    const std::size_t reach = std::size_t{p.in.width} + p.pad.left;
-    const std::size_t last = reach < p.kernel_width ? 0 : (reach - p.kernel_width) / p.stride + 1;
+  static interior interior_columns(const layers::window& w, std::size_t in_width, std::size_t out_width) noexcept {
+    const std::size_t first = std::min(out_width, std::size_t{(w.pad.left + w.stride - 1) / w.stride});
+    const std::size_t reach = in_width + w.pad.left;
+    const std::size_t last = reach < w.width ? 0 : (reach - w.width) / w.stride + 1;
     return {first, std::clamp(last, first, out_width)};
   }
 
   // The part [begin, end) of a window's extent that lies inside the input, for one output position.
-  struct window {
+  struct extent {
     std::size_t begin;
     std::size_t end;
     std::size_t in;  // input position of `begin`
   };
-  static window clip(std::size_t out, std::size_t stride, std::size_t pad, std::size_t kernel,
+  static extent clip(std::size_t out, std::size_t stride, std::size_t pad, std::size_t kernel,
                      std::size_t size) noexcept {
     const std::size_t start = out * stride;  // in the padded input
     const std::size_t begin = start < pad ? pad - start : 0;
@@ -197,46 +192,45 @@ struct eigen {
   }
 };
 
-class eigen::pointwise_conv2d : weighted_layer<layers::pointwise_conv2d> {
+template <>
+class eigen::op<layers::pointwise_conv2d> : weighted<layers::pointwise_conv2d> {
  public:
-  explicit pointwise_conv2d(weighted_layer&& layer) : weighted_layer(std::move(layer)) {}
-  static result<pointwise_conv2d> prepare(context&, const layers::pointwise_conv2d& p, const packed_weights& w) {
-    return prepare_weighted<pointwise_conv2d>(p, w);
+  explicit op(weighted&& prepared) : weighted(std::move(prepared)) {}
+  static result<op> prepare(context&, const layers::pointwise_conv2d& l, const weights& w) {
+    return prepare_weighted<op>(l, w);
   }
-  void run(context& context, const float* in, float* out) const noexcept {
-    const std::size_t rows = std::size_t{params.in.height} * params.in.width;
+  void run(context& context, const operands& io) const noexcept {
+    const std::size_t rows = layer.in.positions();
     const std::size_t tasks = context.pool.threads() == 1 ? 1 : std::min<std::size_t>(rows, context.pool.threads() * 4);
     context.pool.for_each(tasks, [&](std::size_t task) {
       const std::size_t begin = rows * task / tasks;
       const std::size_t end = rows * (task + 1) / tasks;
-      matrix_product(panels, end - begin, params.in.channels, params.out_channels, params.bounds,
-                     in + begin * params.in.channels, out + begin * params.out_channels);
+      matrix_product(panels, end - begin, layer.in.channels, layer.out_channels, layer.activation,
+                     io.in<float>() + begin * layer.in.channels, io.out<float>() + begin * layer.out_channels);
     });
   }
 };
 
-class eigen::dense : weighted_layer<layers::dense> {
+template <>
+class eigen::op<layers::dense> : weighted<layers::dense> {
  public:
-  explicit dense(weighted_layer&& layer) : weighted_layer(std::move(layer)) {}
-  static result<dense> prepare(context&, const layers::dense& p, const packed_weights& w) {
-    return prepare_weighted<dense>(p, w);
-  }
-  void run(context&, const float* in, float* out) const noexcept {
-    matrix_product(panels, 1, params.in.channels, params.out_channels, params.bounds, in, out);
+  explicit op(weighted&& prepared) : weighted(std::move(prepared)) {}
+  static result<op> prepare(context&, const layers::dense& l, const weights& w) { return prepare_weighted<op>(l, w); }
+  void run(context&, const operands& io) const noexcept {
+    matrix_product(panels, 1, layer.in.channels, layer.out_channels, layer.activation, io.in<float>(), io.out<float>());
   }
 };
 
-class eigen::conv2d : weighted_layer<layers::conv2d> {
+template <>
+class eigen::op<layers::conv2d> : weighted<layers::conv2d> {
  public:
-  explicit conv2d(weighted_layer&& layer) : weighted_layer(std::move(layer)) {}
-  static result<conv2d> prepare(context&, const layers::conv2d& p, const packed_weights& w) {
-    return prepare_weighted<conv2d>(p, w);
-  }
-  void run(context& context, const float* in, float* out) const noexcept {
-    const shape size = params.output_shape();
+  explicit op(weighted&& prepared) : weighted(std::move(prepared)) {}
+  static result<op> prepare(context&, const layers::conv2d& l, const weights& w) { return prepare_weighted<op>(l, w); }
+  void run(context& context, const operands& io) const noexcept {
+    const shape size = layer.output_shape();
     context.pool.for_each(size.height, [&](std::size_t y) {
       for (std::size_t panel = 0; panel < layers::panels(size.channels); ++panel)
-        run_row(in, y, panel, out + y * size.width * size.channels + panel * width);
+        run_row(io.in<float>(), y, panel, io.out<float>() + y * size.width * size.channels + panel * width);
     });
   }
 
@@ -244,22 +238,22 @@ class eigen::conv2d : weighted_layer<layers::conv2d> {
   // One panel of one output row. Within a row of the window, columns and channels of the input are contiguous, and
   // so are the panel's: each is one run.
   void run_row(const float* in, std::size_t y, std::size_t panel, float* out) const noexcept {
-    const auto& p = params;
-    const shape size = p.output_shape();
+    const layers::window& w = layer.window;
+    const shape size = layer.output_shape();
+    const std::size_t in_channels = layer.in.channels;
     const std::size_t channels = size.channels - panel * width;
-    const window rows = clip(y, p.stride, p.pad.top, p.kernel_height, p.in.height);
-    const float* kernel = panels.kernel() + panel * p.kernel_height * p.kernel_width * p.in.channels * width;
+    const extent rows = clip(y, w.stride, w.pad.top, w.height, layer.in.height);
+    const float* kernel = panels.kernel() + panel * w.height * w.width * in_channels * width;
     const auto columns = [&](auto height, std::size_t x) {
-      const window across = clip(x, p.stride, p.pad.left, p.kernel_width, p.in.width);
+      const extent across = clip(x, w.stride, w.pad.left, w.width, layer.in.width);
       tile<height> sums(panels.bias(panel));
       for (std::size_t i = rows.begin; i < rows.end; ++i)
-        sums.add({in + ((rows.in + i - rows.begin) * p.in.width + across.in) * p.in.channels,
-                  std::size_t{p.stride} * p.in.channels,
-                  kernel + (i * p.kernel_width + across.begin) * p.in.channels * width,
-                  (across.end - across.begin) * p.in.channels});
-      sums.store(p.bounds, channels, out + x * size.channels, size.channels);
+        sums.add({in + ((rows.in + i - rows.begin) * layer.in.width + across.in) * in_channels,
+                  std::size_t{w.stride} * in_channels, kernel + (i * w.width + across.begin) * in_channels * width,
+                  (across.end - across.begin) * in_channels});
+      sums.store(layer.activation, channels, out + x * size.channels, size.channels);
     };
-    const interior inside = interior_columns(p, size.width);
+    const interior inside = interior_columns(w, layer.in.width, size.width);
     const std::integral_constant<int, 1> single;
     for (std::size_t x = 0; x < inside.first; ++x) columns(single, x);
     for_each_tile(inside.last - inside.first, [&](auto height, std::size_t x) { columns(height, inside.first + x); });
@@ -267,19 +261,20 @@ class eigen::conv2d : weighted_layer<layers::conv2d> {
   }
 };
 
-class eigen::depthwise_conv2d : weighted_layer<layers::depthwise_conv2d> {
+template <>
+class eigen::op<layers::depthwise_conv2d> : weighted<layers::depthwise_conv2d> {
  public:
-  explicit depthwise_conv2d(weighted_layer&& layer) : weighted_layer(std::move(layer)) {}
-  static result<depthwise_conv2d> prepare(context&, const layers::depthwise_conv2d& p, const packed_weights& w) {
-    return prepare_weighted<depthwise_conv2d>(p, w);
+  explicit op(weighted&& prepared) : weighted(std::move(prepared)) {}
+  static result<op> prepare(context&, const layers::depthwise_conv2d& l, const weights& w) {
+    return prepare_weighted<op>(l, w);
   }
-  void run(context& context, const float* in, float* out) const noexcept {
-    const std::size_t channels = params.in.channels;
-    context.pool.for_each(params.output_shape().height, [&](std::size_t y) {
+  void run(context& context, const operands& io) const noexcept {
+    const std::size_t channels = layer.in.channels;
+    context.pool.for_each(layer.output_shape().height, [&](std::size_t y) {
       std::size_t c = 0;
-      for (; c + 16 <= channels; c += 16) run_row<16>(in, y, c, out);
-      for (; c + 4 <= channels; c += 4) run_row<4>(in, y, c, out);
-      for (; c < channels; ++c) run_row<1>(in, y, c, out);
+      for (; c + 16 <= channels; c += 16) run_row<16>(io.in<float>(), y, c, io.out<float>());
+      for (; c + 4 <= channels; c += 4) run_row<4>(io.in<float>(), y, c, io.out<float>());
+      for (; c < channels; ++c) run_row<1>(io.in<float>(), y, c, io.out<float>());
     });
   }
 
@@ -287,34 +282,34 @@ class eigen::depthwise_conv2d : weighted_layer<layers::depthwise_conv2d> {
   // Channels [c, c + Channels) of one output row.
   template <int Channels>
   void run_row(const float* in, std::size_t y, std::size_t c, float* out) const noexcept {
-    const auto& p = params;
-    const shape size = p.output_shape();
+    const layers::window& w = layer.window;
+    const shape size = layer.output_shape();
     const std::size_t channels = size.channels;
-    const window rows = clip(y, p.stride, p.pad.top, p.kernel_height, p.in.height);
+    const extent rows = clip(y, w.stride, w.pad.top, w.height, layer.in.height);
     const float* bias = panels.bias(0) + c;
-    const float* kernel = panels.kernel() + (c / width * p.kernel_height * p.kernel_width) * width + c % width;
-    in += rows.in * p.in.width * channels + c;
+    const float* kernel = panels.kernel() + (c / width * w.height * w.width) * width + c % width;
+    in += rows.in * layer.in.width * channels + c;
     out += y * size.width * channels + c;
     const auto columns = [&](auto count, std::size_t x) {
       constexpr int n = decltype(count)::value;
-      const window across = clip(x, p.stride, p.pad.left, p.kernel_width, p.in.width);
+      const extent across = clip(x, w.stride, w.pad.left, w.width, layer.in.width);
       lanes<Channels> sums[n];
 #pragma GCC unroll 8
       for (int t = 0; t < n; ++t) sums[t] = const_lanes<Channels>(bias);
       for (std::size_t i = rows.begin; i < rows.end; ++i)
         for (std::size_t j = across.begin; j < across.end; ++j) {
-          const lanes<Channels> weights = const_lanes<Channels>(kernel + (i * p.kernel_width + j) * width);
-          const float* values = in + ((i - rows.begin) * p.in.width + across.in + j - across.begin) * channels;
+          const lanes<Channels> weight = const_lanes<Channels>(kernel + (i * w.width + j) * width);
+          const float* values = in + ((i - rows.begin) * layer.in.width + across.in + j - across.begin) * channels;
 #pragma GCC unroll 8
           for (int t = 0; t < n; ++t)
-            sums[t] += weights * const_lanes<Channels>(values + static_cast<std::size_t>(t) * p.stride * channels);
+            sums[t] += weight * const_lanes<Channels>(values + static_cast<std::size_t>(t) * w.stride * channels);
         }
 #pragma GCC unroll 8
       for (int t = 0; t < n; ++t)
         Eigen::Map<lanes<Channels>>(out + (x + static_cast<std::size_t>(t)) * channels) =
-            sums[t].max(p.bounds.low).min(p.bounds.high);
+            sums[t].max(layer.activation.low).min(layer.activation.high);
     };
-    const interior inside = interior_columns(p, size.width);
+    const interior inside = interior_columns(w, layer.in.width, size.width);
     const std::integral_constant<int, 1> single;
     for (std::size_t x = 0; x < inside.first; ++x) columns(single, x);
     for_each_tile(inside.last - inside.first, [&](auto count, std::size_t x) { columns(count, inside.first + x); });
@@ -322,52 +317,55 @@ class eigen::depthwise_conv2d : weighted_layer<layers::depthwise_conv2d> {
   }
 };
 
-class eigen::global_average_pool {
+template <>
+class eigen::op<layers::add> {
  public:
-  static result<global_average_pool> prepare(context&, const layers::global_average_pool& p, const packed_weights&) {
-    return global_average_pool(p);
+  static result<op> prepare(context&, const layers::add& layer, const weights&) { return op(layer); }
+  void run(context&, const operands& io) const noexcept {
+    const auto count = static_cast<Eigen::Index>(layer_.in.elements());
+    vector(io.out<float>(), count) = (const_vector(io.in<float>(0), count) + const_vector(io.in<float>(1), count))
+                                         .max(layer_.activation.low)
+                                         .min(layer_.activation.high);
   }
-  void run(context&, const float* in, float* out) const noexcept {
-    const auto channels = static_cast<Eigen::Index>(params_.in.channels);
-    const std::size_t positions = std::size_t{params_.in.height} * params_.in.width;
-    vector sums(out, channels);
+
+ private:
+  explicit op(const layers::add& layer) : layer_(layer) {}
+  layers::add layer_;
+};
+
+template <>
+class eigen::op<layers::global_average_pool> {
+ public:
+  static result<op> prepare(context&, const layers::global_average_pool& layer, const weights&) { return op(layer); }
+  void run(context&, const operands& io) const noexcept {
+    const auto channels = static_cast<Eigen::Index>(layer_.in.channels);
+    const std::size_t positions = layer_.in.positions();
+    vector sums(io.out<float>(), channels);
     sums.setZero();
-    for (std::size_t i = 0; i < positions; ++i) sums += const_vector(in + i * params_.in.channels, channels);
+    for (std::size_t i = 0; i < positions; ++i) sums += const_vector(io.in<float>() + i * layer_.in.channels, channels);
     sums /= static_cast<float>(positions);
   }
 
  private:
-  explicit global_average_pool(const layers::global_average_pool& p) : params_(p) {}
-  layers::global_average_pool params_;
+  explicit op(const layers::global_average_pool& layer) : layer_(layer) {}
+  layers::global_average_pool layer_;
 };
 
-class eigen::softmax {
+template <>
+class eigen::op<layers::softmax> {
  public:
-  static result<softmax> prepare(context&, const layers::softmax& p, const packed_weights&) { return softmax(p); }
-  void run(context&, const float* in, float* out) const noexcept {
-    const auto count = static_cast<Eigen::Index>(params_.in.channels);
-    const const_vector scores(in, count);
-    vector probabilities(out, count);
+  static result<op> prepare(context&, const layers::softmax& layer, const weights&) { return op(layer); }
+  void run(context&, const operands& io) const noexcept {
+    const auto count = static_cast<Eigen::Index>(layer_.in.channels);
+    const const_vector scores(io.in<float>(), count);
+    vector probabilities(io.out<float>(), count);
     probabilities = (scores - scores.maxCoeff()).exp();
     probabilities /= probabilities.sum();
   }
 
  private:
-  explicit softmax(const layers::softmax& p) : params_(p) {}
-  layers::softmax params_;
-};
-
-class eigen::sigmoid {
- public:
-  static result<sigmoid> prepare(context&, const layers::sigmoid& p, const packed_weights&) { return sigmoid(p); }
-  void run(context&, const float* in, float* out) const noexcept {
-    const auto count = static_cast<Eigen::Index>(params_.in.channels);
-    vector(out, count) = (1.0f + (-const_vector(in, count)).exp()).inverse();
-  }
-
- private:
-  explicit sigmoid(const layers::sigmoid& p) : params_(p) {}
-  layers::sigmoid params_;
+  explicit op(const layers::softmax& layer) : layer_(layer) {}
+  layers::softmax layer_;
 };
 
 static_assert(backend<eigen>);

@@ -63,15 +63,10 @@ struct xnnpack {
     std::unique_ptr<pthreadpool, pool_deleter> pool_;
   };
 
-  static std::size_t activation_elements(const shape& s) noexcept { return s.elements(); }
+  static std::size_t bytes(const tensor_type& t) noexcept { return t.elements() * bytes_per_element(t.type); }
 
-  class conv2d;
-  class depthwise_conv2d;
-  class pointwise_conv2d;
-  class global_average_pool;
-  class dense;
-  class softmax;
-  class sigmoid;
+  template <class Layer>
+  class op;
 
  private:
   static error failure(const char* function, xnn_status status) {
@@ -79,30 +74,33 @@ struct xnnpack {
             std::string("XNNPACK: ") + function + " returned status " + std::to_string(static_cast<int>(status))};
   }
 
-  // A layer's runtime, from external value 0 to external value 1.
-  class operation {
+  // A layer's runtime: from external values 0 and, if it has two inputs, 1 to the last external value.
+  class runtime {
    public:
-    void run(context&, const float* in, float* out) noexcept {
-      if (in != in_ || out != out_) {
-        const std::array<xnn_external_value, 2> values{{{0, const_cast<float*>(in)}, {1, out}}};
-        const bool ready = xnn_setup_runtime(runtime_.get(), values.size(), values.data()) == xnn_status_success;
-        in_ = ready ? in : nullptr;
-        out_ = out;
-      }
+    void run(context&, const operands& io) noexcept {
+      if (io.inputs != bound_.inputs || io.output != bound_.output) bind(io);
       // Only memory refused at the first call gets here; run() has no way to say so, but NaN is no probability.
-      if (in_ == nullptr || xnn_invoke_runtime(runtime_.get()) != xnn_status_success)
-        std::fill_n(out, out_elements_, std::numeric_limits<float>::quiet_NaN());
+      if (bound_.output == nullptr || xnn_invoke_runtime(runtime_.get()) != xnn_status_success)
+        std::fill_n(io.out<float>(), out_elements_, std::numeric_limits<float>::quiet_NaN());
     }
 
    protected:
     friend struct xnnpack;
-    struct runtime_deleter {
-      void operator()(xnn_runtime* runtime) const noexcept { (void)xnn_delete_runtime(runtime); }
+    struct deleter {
+      void operator()(xnn_runtime* r) const noexcept { (void)xnn_delete_runtime(r); }
     };
-    std::unique_ptr<xnn_runtime, runtime_deleter> runtime_;
+    void bind(const operands& io) noexcept {
+      std::array<xnn_external_value, 3> values;
+      for (std::uint32_t i = 0; i < inputs_; ++i) values[i] = {i, const_cast<void*>(io.inputs[i])};
+      values[inputs_] = {inputs_, io.output};
+      const bool ready = xnn_setup_runtime(runtime_.get(), inputs_ + 1, values.data()) == xnn_status_success;
+      bound_ = ready ? io : operands{};
+    }
+
+    std::unique_ptr<xnn_runtime, deleter> runtime_;
+    std::uint32_t inputs_ = 1;
     std::size_t out_elements_ = 0;
-    const float* in_ = nullptr;
-    const float* out_ = nullptr;
+    operands bound_;
   };
 
   struct subgraph_deleter {
@@ -111,27 +109,28 @@ struct xnnpack {
   using dimensions = std::initializer_list<std::size_t>;
 
   // XNNPACK refuses bounds that leave one value; the next number above it is as good as that one.
-  static float above(const layers::clamp& bounds) noexcept {
-    return bounds.high > bounds.low ? bounds.high : std::nextafter(bounds.low, std::numeric_limits<float>::infinity());
+  static float above(const layers::range& r) noexcept {
+    return r.high > r.low ? r.high : std::nextafter(r.low, std::numeric_limits<float>::infinity());
   }
 
   // Collects the node of a layer and turns it into an operation.
   class builder {
    public:
-    builder(const dimensions& in, const dimensions& out) {
+    builder(const dimensions& in, const dimensions& out, std::uint32_t inputs = 1) : inputs_(inputs) {
       xnn_subgraph_t made = nullptr;
-      keep("xnn_create_subgraph", xnn_create_subgraph(2, 0, &made));
+      keep("xnn_create_subgraph", xnn_create_subgraph(inputs + 1, 0, &made));
       subgraph_.reset(made);
-      in_ = value(in, nullptr, 0, XNN_VALUE_FLAG_EXTERNAL_INPUT);
-      out_ = value(out, nullptr, 1, XNN_VALUE_FLAG_EXTERNAL_OUTPUT);
+      for (std::uint32_t i = 0; i < inputs; ++i) in_[i] = value(in, nullptr, i, XNN_VALUE_FLAG_EXTERNAL_INPUT);
+      out_ = value(out, nullptr, inputs, XNN_VALUE_FLAG_EXTERNAL_OUTPUT);
+      out_elements_ = 1;
+      for (const std::size_t d : out) out_elements_ *= d;
     }
     // data must stay until finish().
     std::uint32_t constant(const dimensions& dims, const float* data) {
       return value(dims, data, XNN_INVALID_VALUE_ID, 0);
     }
-    std::uint32_t intermediate(const dimensions& dims) { return value(dims, nullptr, XNN_INVALID_VALUE_ID, 0); }
     xnn_subgraph_t subgraph() const noexcept { return subgraph_.get(); }
-    std::uint32_t in() const noexcept { return in_; }
+    std::uint32_t in(std::size_t i = 0) const noexcept { return in_[i]; }
     std::uint32_t out() const noexcept { return out_; }
     void keep(const char* function, xnn_status status) {
       if (status_ == xnn_status_success && status != xnn_status_success) {
@@ -139,16 +138,17 @@ struct xnnpack {
         function_ = function;
       }
     }
-    template <class Layer>
-    result<Layer> finish(const context& context, std::size_t out_elements) {
-      Layer layer;
+    template <class Op>
+    result<Op> finish(const context& context) {
+      Op op;
       xnn_runtime_t made = nullptr;
       if (status_ == xnn_status_success)
         keep("xnn_create_runtime_v2", xnn_create_runtime_v2(subgraph_.get(), context.pool(), 0, &made));
       if (status_ != xnn_status_success) return failure(function_, status_);
-      layer.runtime_.reset(made);
-      layer.out_elements_ = out_elements;
-      return layer;
+      op.runtime_.reset(made);
+      op.inputs_ = inputs_;
+      op.out_elements_ = out_elements_;
+      return op;
     }
 
    private:
@@ -160,123 +160,132 @@ struct xnnpack {
       return id;
     }
     std::unique_ptr<xnn_subgraph, subgraph_deleter> subgraph_;
-    std::uint32_t in_ = XNN_INVALID_VALUE_ID;
+    std::uint32_t inputs_;
+    std::array<std::uint32_t, 2> in_{XNN_INVALID_VALUE_ID, XNN_INVALID_VALUE_ID};
     std::uint32_t out_ = XNN_INVALID_VALUE_ID;
+    std::size_t out_elements_ = 0;
     xnn_status status_ = xnn_status_success;
     const char* function_ = "";
   };
 
   // [channels][elements] if channels come first, else [elements][channels].
-  static result<float_buffer> plain_kernel(const packed_weights& weights, std::size_t elements, std::size_t channels,
-                                           bool channels_first) {
-    auto plain = float_buffer::create(elements * channels, "plain copy of a kernel");
+  static result<buffer> plain_kernel(const weights& w, std::size_t elements, std::size_t channels,
+                                     bool channels_first) {
+    auto plain = buffer::create(std::uint64_t{elements} * channels * sizeof(float), "plain copy of a kernel");
     if (!plain) return plain;
-    float* data = plain->data();
-    detail::for_each_kernel_value(weights, elements, channels, [&](std::size_t e, std::size_t c, float value) {
+    float* data = plain->as<float>();
+    detail::for_each_kernel_value(w, elements, channels, [&](std::size_t e, std::size_t c, float value) {
       data[channels_first ? c * elements + e : e * channels + c] = value;
     });
     return plain;
   }
 
-  template <class Layer>
-  static result<Layer> prepare_convolution(const context& context, const layers::conv2d& p,
-                                           const packed_weights& weights) {
-    const std::size_t elements = std::size_t{p.kernel_height} * p.kernel_width * p.in.channels;
-    auto kernel = plain_kernel(weights, elements, p.out_channels, true);
+  template <class Op>
+  static result<Op> prepare_convolution(const context& context, const layers::conv2d& l, const weights& w) {
+    const layers::window& window = l.window;
+    auto kernel = plain_kernel(w, static_cast<std::size_t>(l.kernel_rows()), l.out_channels, true);
     if (!kernel) return std::move(kernel).error();
-    const shape out = p.output_shape();
-    builder build({1, p.in.height, p.in.width, p.in.channels}, {1, out.height, out.width, out.channels});
+    const shape out = l.output_shape();
+    builder build({1, l.in.height, l.in.width, l.in.channels}, {1, out.height, out.width, out.channels});
     const auto filter =
-        build.constant({p.out_channels, p.kernel_height, p.kernel_width, p.in.channels}, kernel->data());
-    const auto bias = build.constant({p.out_channels}, weights.bias);
-    build.keep(
-        "xnn_define_convolution_2d",
-        xnn_define_convolution_2d(build.subgraph(), p.pad.top, p.pad.right, p.pad.bottom, p.pad.left, p.kernel_height,
-                                  p.kernel_width, p.stride, p.stride, 1, 1, 1, p.in.channels, p.out_channels,
-                                  p.bounds.low, above(p.bounds), build.in(), filter, bias, build.out(), 0));
-    return build.template finish<Layer>(context, out.elements());
+        build.constant({l.out_channels, window.height, window.width, l.in.channels}, kernel->template as<float>());
+    const auto bias = build.constant({l.out_channels}, w.bias);
+    build.keep("xnn_define_convolution_2d",
+               xnn_define_convolution_2d(build.subgraph(), window.pad.top, window.pad.right, window.pad.bottom,
+                                         window.pad.left, window.height, window.width, window.stride, window.stride, 1,
+                                         1, 1, l.in.channels, l.out_channels, l.activation.low, above(l.activation),
+                                         build.in(), filter, bias, build.out(), 0));
+    return build.template finish<Op>(context);
   }
 };
 
-class xnnpack::conv2d : public operation {
+template <>
+class xnnpack::op<layers::conv2d> : public runtime {
  public:
-  static result<conv2d> prepare(context& context, const layers::conv2d& p, const packed_weights& weights) {
-    return prepare_convolution<conv2d>(context, p, weights);
+  static result<op> prepare(context& context, const layers::conv2d& l, const weights& w) {
+    return prepare_convolution<op>(context, l, w);
   }
 };
 
-class xnnpack::pointwise_conv2d : public operation {
+template <>
+class xnnpack::op<layers::pointwise_conv2d> : public runtime {
  public:
-  static result<pointwise_conv2d> prepare(context& context, const layers::pointwise_conv2d& p,
-                                          const packed_weights& weights) {
-    return prepare_convolution<pointwise_conv2d>(context, {p.in, p.out_channels, 1, 1, 1, {}, p.bounds}, weights);
+  static result<op> prepare(context& context, const layers::pointwise_conv2d& l, const weights& w) {
+    return prepare_convolution<op>(
+        context,
+        {.in = l.in, .out_channels = l.out_channels, .window = {1, 1, 1, {}}, .activation = l.activation, .out = l.out},
+        w);
   }
 };
 
-class xnnpack::depthwise_conv2d : public operation {
+template <>
+class xnnpack::op<layers::depthwise_conv2d> : public runtime {
  public:
-  static result<depthwise_conv2d> prepare(context& context, const layers::depthwise_conv2d& p,
-                                          const packed_weights& weights) {
-    const std::size_t channels = p.in.channels;
-    auto kernel = plain_kernel(weights, std::size_t{p.kernel_height} * p.kernel_width, channels, false);
+  static result<op> prepare(context& context, const layers::depthwise_conv2d& l, const weights& w) {
+    const layers::window& window = l.window;
+    const std::size_t channels = l.in.channels;
+    auto kernel = plain_kernel(w, static_cast<std::size_t>(l.kernel_rows()), channels, false);
     if (!kernel) return std::move(kernel).error();
-    const shape out = p.output_shape();
-    builder build({1, p.in.height, p.in.width, channels}, {1, out.height, out.width, channels});
-    const auto filter = build.constant({1, p.kernel_height, p.kernel_width, channels}, kernel->data());
-    const auto bias = build.constant({channels}, weights.bias);
-    build.keep(
-        "xnn_define_depthwise_convolution_2d",
-        xnn_define_depthwise_convolution_2d(build.subgraph(), p.pad.top, p.pad.right, p.pad.bottom, p.pad.left,
-                                            p.kernel_height, p.kernel_width, p.stride, p.stride, 1, 1, 1, channels,
-                                            p.bounds.low, above(p.bounds), build.in(), filter, bias, build.out(), 0));
-    return build.finish<depthwise_conv2d>(context, out.elements());
+    const shape out = l.output_shape();
+    builder build({1, l.in.height, l.in.width, channels}, {1, out.height, out.width, channels});
+    const auto filter = build.constant({1, window.height, window.width, channels}, kernel->as<float>());
+    const auto bias = build.constant({channels}, w.bias);
+    build.keep("xnn_define_depthwise_convolution_2d",
+               xnn_define_depthwise_convolution_2d(build.subgraph(), window.pad.top, window.pad.right,
+                                                   window.pad.bottom, window.pad.left, window.height, window.width,
+                                                   window.stride, window.stride, 1, 1, 1, channels, l.activation.low,
+                                                   above(l.activation), build.in(), filter, bias, build.out(), 0));
+    return build.finish<op>(context);
   }
 };
 
-class xnnpack::global_average_pool : public operation {
+template <>
+class xnnpack::op<layers::add> : public runtime {
  public:
-  static result<global_average_pool> prepare(context& context, const layers::global_average_pool& p,
-                                             const packed_weights&) {
+  static result<op> prepare(context& context, const layers::add& l, const weights&) {
+    const dimensions size{1, l.in.height, l.in.width, l.in.channels};
+    builder build(size, size, 2);
+    build.keep("xnn_define_add2", xnn_define_add2(build.subgraph(), l.activation.low, above(l.activation), build.in(0),
+                                                  build.in(1), build.out(), 0));
+    return build.finish<op>(context);
+  }
+};
+
+template <>
+class xnnpack::op<layers::global_average_pool> : public runtime {
+ public:
+  static result<op> prepare(context& context, const layers::global_average_pool& l, const weights&) {
     constexpr float infinity = std::numeric_limits<float>::infinity();
-    builder build({1, p.in.height, p.in.width, p.in.channels}, {1, 1, 1, p.in.channels});
+    builder build({1, l.in.height, l.in.width, l.in.channels}, {1, 1, 1, l.in.channels});
     build.keep("xnn_define_global_average_pooling_2d",
                xnn_define_global_average_pooling_2d(build.subgraph(), -infinity, infinity, build.in(), build.out(), 0));
-    return build.finish<global_average_pool>(context, p.in.channels);
+    return build.finish<op>(context);
   }
 };
 
-class xnnpack::dense : public operation {
+template <>
+class xnnpack::op<layers::dense> : public runtime {
  public:
-  static result<dense> prepare(context& context, const layers::dense& p, const packed_weights& weights) {
-    auto kernel = plain_kernel(weights, p.in.channels, p.out_channels, true);
+  static result<op> prepare(context& context, const layers::dense& l, const weights& w) {
+    auto kernel = plain_kernel(w, l.in.channels, l.out_channels, true);
     if (!kernel) return std::move(kernel).error();
-    builder build({1, p.in.channels}, {1, p.out_channels});
-    const auto filter = build.constant({p.out_channels, p.in.channels}, kernel->data());
-    const auto bias = build.constant({p.out_channels}, weights.bias);
-    build.keep("xnn_define_fully_connected", xnn_define_fully_connected(build.subgraph(), p.bounds.low, above(p.bounds),
-                                                                        build.in(), filter, bias, build.out(), 0));
-    return build.finish<dense>(context, p.out_channels);
+    builder build({1, l.in.channels}, {1, l.out_channels});
+    const auto filter = build.constant({l.out_channels, l.in.channels}, kernel->as<float>());
+    const auto bias = build.constant({l.out_channels}, w.bias);
+    build.keep("xnn_define_fully_connected",
+               xnn_define_fully_connected(build.subgraph(), l.activation.low, above(l.activation), build.in(), filter,
+                                          bias, build.out(), 0));
+    return build.finish<op>(context);
   }
 };
 
-class xnnpack::softmax : public operation {
+template <>
+class xnnpack::op<layers::softmax> : public runtime {
  public:
-  static result<softmax> prepare(context& context, const layers::softmax& p, const packed_weights&) {
-    builder build({1, p.in.channels}, {1, p.in.channels});
+  static result<op> prepare(context& context, const layers::softmax& l, const weights&) {
+    builder build({1, l.in.channels}, {1, l.in.channels});
     build.keep("xnn_define_softmax", xnn_define_softmax(build.subgraph(), build.in(), build.out(), 0));
-    return build.finish<softmax>(context, p.in.channels);
-  }
-};
-
-class xnnpack::sigmoid : public operation {
- public:
-  static result<sigmoid> prepare(context& context, const layers::sigmoid& p, const packed_weights&) {
-    builder build({1, p.in.channels}, {1, p.in.channels});
-    // XNNPACK's sigmoid gives NaN for huge scores; beyond 100 there is nothing left to tell apart.
-    const auto clamped = build.intermediate({1, p.in.channels});
-    build.keep("xnn_define_clamp", xnn_define_clamp(build.subgraph(), -100.0f, 100.0f, build.in(), clamped, 0));
-    build.keep("xnn_define_sigmoid", xnn_define_sigmoid(build.subgraph(), clamped, build.out(), 0));
-    return build.finish<sigmoid>(context, p.in.channels);
+    return build.finish<op>(context);
   }
 };
 

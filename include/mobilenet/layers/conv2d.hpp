@@ -5,7 +5,7 @@
 MOBILENET_NAMESPACE_BEGIN
 namespace layers {
 
-/// Convolution with kernels of any size, stride s, explicit zero padding, plus bias, clamped to [lo, hi].
+/// Convolution with kernels of any size, stride s, explicit zero padding, plus bias, clamped to [low, high].
 /// MobileNet's first layer: 3x3, stride 2, on 3 channels.
 ///
 ///   out[y, x, o] = clamp(bias[o] + sum over i, j, c of  in[y*s + i - top, x*s + j - left, c] * kernel[i, j, c, o])
@@ -18,27 +18,19 @@ namespace layers {
 /// cost     k_h * k_w * c * h' * w' * o multiply-adds
 /// source   Howard et al. 2017, arXiv:1704.04861, table 1
 struct conv2d {
-  shape in;
-  std::uint32_t out_channels = 0;
-  std::uint32_t kernel_height = 3;
-  std::uint32_t kernel_width = 3;
-  std::uint32_t stride = 1;
-  padding pad;
-  clamp bounds;
+  static constexpr std::string_view name = "conv2d";
+  static constexpr std::size_t inputs = 1;
 
-  constexpr shape output_shape() const noexcept {
-    return {window_positions(in.height, pad.top, pad.bottom, kernel_height, stride),
-            window_positions(in.width, pad.left, pad.right, kernel_width, stride), out_channels};
-  }
-  constexpr std::uint64_t parameters() const noexcept {
-    return std::uint64_t{kernel_height} * kernel_width * in.channels * out_channels + out_channels;
-  }
-  constexpr std::uint64_t multiply_adds() const noexcept {
-    return std::uint64_t{kernel_height} * kernel_width * in.channels * output_shape().elements();
-  }
-  constexpr std::uint64_t packed_kernel_elements() const noexcept {
-    return std::uint64_t{panels(out_channels)} * kernel_height * kernel_width * in.channels * panel_width;
-  }
+  tensor_type in;
+  std::uint32_t out_channels = 0;
+  layers::window window = {};
+  range activation = {};
+  encoding out = {};
+
+  constexpr shape output_shape() const noexcept { return window.output(in, out_channels); }
+  /// Kernel values per output channel.
+  constexpr std::uint64_t kernel_rows() const noexcept { return window.elements() * in.channels; }
+  constexpr std::uint64_t multiply_adds() const noexcept { return kernel_rows() * output_shape().volume(); }
   friend constexpr bool operator==(const conv2d&, const conv2d&) = default;
 };
 

@@ -6,7 +6,7 @@ MOBILENET_NAMESPACE_BEGIN
 namespace layers {
 
 /// Depthwise convolution: each channel with a kernel of its own, stride s, explicit zero padding, plus
-/// bias, clamped to [lo, hi]. In MobileNet 3x3 with stride 1 or 2, padded as TensorFlow's SAME pads.
+/// bias, clamped to [low, high]. In MobileNet 3x3 with stride 1 or 2, padded as TensorFlow's SAME pads.
 ///
 ///   out[y, x, c] = clamp(bias[c] + sum over i, j of  in[y*s + i - top, x*s + j - left, c] * kernel[i, j, c])
 ///
@@ -18,26 +18,18 @@ namespace layers {
 /// cost     k_h * k_w * h' * w' * c multiply-adds
 /// source   Howard et al. 2017, arXiv:1704.04861, section 3.1
 struct depthwise_conv2d {
-  shape in;
-  std::uint32_t kernel_height = 3;
-  std::uint32_t kernel_width = 3;
-  std::uint32_t stride = 1;
-  padding pad;
-  clamp bounds;
+  static constexpr std::string_view name = "depthwise_conv2d";
+  static constexpr std::size_t inputs = 1;
 
-  constexpr shape output_shape() const noexcept {
-    return {window_positions(in.height, pad.top, pad.bottom, kernel_height, stride),
-            window_positions(in.width, pad.left, pad.right, kernel_width, stride), in.channels};
-  }
-  constexpr std::uint64_t parameters() const noexcept {
-    return std::uint64_t{kernel_height} * kernel_width * in.channels + in.channels;
-  }
-  constexpr std::uint64_t multiply_adds() const noexcept {
-    return std::uint64_t{kernel_height} * kernel_width * output_shape().elements();
-  }
-  constexpr std::uint64_t packed_kernel_elements() const noexcept {
-    return std::uint64_t{panels(in.channels)} * kernel_height * kernel_width * panel_width;
-  }
+  tensor_type in;
+  layers::window window = {};
+  range activation = {};
+  encoding out = {};
+
+  constexpr shape output_shape() const noexcept { return window.output(in, in.channels); }
+  /// Kernel values per output channel.
+  constexpr std::uint64_t kernel_rows() const noexcept { return window.elements(); }
+  constexpr std::uint64_t multiply_adds() const noexcept { return kernel_rows() * output_shape().volume(); }
   friend constexpr bool operator==(const depthwise_conv2d&, const depthwise_conv2d&) = default;
 };
 

@@ -15,12 +15,13 @@ namespace layers {
 /// cost     h * w * c additions
 /// source   Lin et al. 2013, arXiv:1312.4400, section 3.2
 struct global_average_pool {
-  shape in;
+  static constexpr std::string_view name = "global_average_pool";
+  static constexpr std::size_t inputs = 1;
+
+  tensor_type in;
+  encoding out = {};
 
   constexpr shape output_shape() const noexcept { return {1, 1, in.channels}; }
-  constexpr std::uint64_t parameters() const noexcept { return 0; }
-  constexpr std::uint64_t multiply_adds() const noexcept { return 0; }
-  constexpr std::uint64_t packed_kernel_elements() const noexcept { return 0; }
   friend constexpr bool operator==(const global_average_pool&, const global_average_pool&) = default;
 };
 

@@ -6,7 +6,7 @@ MOBILENET_NAMESPACE_BEGIN
 namespace layers {
 
 /// 1x1 convolution with stride 1: at every position a matrix-vector product over the channels, plus
-/// bias, clamped to [lo, hi]. Nearly all of MobileNet's arithmetic.
+/// bias, clamped to [low, high]. Nearly all of MobileNet's arithmetic.
 ///
 ///   out[y, x, o] = clamp(bias[o] + sum over c of  in[y, x, c] * kernel[c, o])
 ///
@@ -18,18 +18,18 @@ namespace layers {
 /// cost     h * w * c * o multiply-adds
 /// source   Howard et al. 2017, arXiv:1704.04861, section 3.1
 struct pointwise_conv2d {
-  shape in;
+  static constexpr std::string_view name = "pointwise_conv2d";
+  static constexpr std::size_t inputs = 1;
+
+  tensor_type in;
   std::uint32_t out_channels = 0;
-  clamp bounds;
+  range activation = {};
+  encoding out = {};
 
   constexpr shape output_shape() const noexcept { return {in.height, in.width, out_channels}; }
-  constexpr std::uint64_t parameters() const noexcept {
-    return std::uint64_t{in.channels} * out_channels + out_channels;
-  }
-  constexpr std::uint64_t multiply_adds() const noexcept { return in.elements() * out_channels; }
-  constexpr std::uint64_t packed_kernel_elements() const noexcept {
-    return std::uint64_t{panels(out_channels)} * in.channels * panel_width;
-  }
+  /// Kernel values per output channel.
+  constexpr std::uint64_t kernel_rows() const noexcept { return in.channels; }
+  constexpr std::uint64_t multiply_adds() const noexcept { return in.volume() * out_channels; }
   friend constexpr bool operator==(const pointwise_conv2d&, const pointwise_conv2d&) = default;
 };
 

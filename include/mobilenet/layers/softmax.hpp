@@ -5,7 +5,7 @@
 MOBILENET_NAMESPACE_BEGIN
 namespace layers {
 
-/// Turns scores into probabilities. The maximum is taken off first, so that no exponential overflows.
+/// Turns scores into probabilities. The maximum is subtracted first, so that no exponential overflows.
 ///
 ///   out[c] = exp(in[c] - max(in)) / sum over k of  exp(in[k] - max(in))
 ///
@@ -15,12 +15,13 @@ namespace layers {
 /// cost     c exponentials
 /// source   Bridle 1990, "Probabilistic interpretation of feedforward classification network outputs"
 struct softmax {
-  shape in;  ///< 1x1xc
+  static constexpr std::string_view name = "softmax";
+  static constexpr std::size_t inputs = 1;
+
+  tensor_type in;  ///< 1x1xc
+  encoding out = {};
 
   constexpr shape output_shape() const noexcept { return in; }
-  constexpr std::uint64_t parameters() const noexcept { return 0; }
-  constexpr std::uint64_t multiply_adds() const noexcept { return 0; }
-  constexpr std::uint64_t packed_kernel_elements() const noexcept { return 0; }
   friend constexpr bool operator==(const softmax&, const softmax&) = default;
 };
 

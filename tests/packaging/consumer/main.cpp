@@ -31,7 +31,7 @@ int main() {
   if (xnn_initialize(nullptr) != xnn_status_success) return 1;
   pthreadpool_destroy(pthreadpool_create(1));
 #endif
-  const auto model = mobilenet::packed_model::open("no such file.mnet");
+  const auto model = mobilenet::open_model("no such file.mnet");
   if (model) return 1;
   std::printf("%s\n", model.error().message.c_str());
 }

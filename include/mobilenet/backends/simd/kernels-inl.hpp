@@ -96,9 +96,9 @@ HWY_INLINE hn::Vec<D> clamp(D, hn::Vec<D> v, hn::Vec<D> low, hn::Vec<D> high) {
 }
 
 // Float32 copies of `elements` kernel elements, a multiple of 8, from `first` on.
-inline void widen(const weights& w, std::size_t first, std::size_t elements, float* to) {
+inline void widen(const mobilenet::weights& w, std::size_t first, std::size_t elements, float* to) {
   const tag<8> d;
-  if (!w.half) {
+  if (w.type == element::f32) {
     std::memcpy(to, static_cast<const float*>(w.kernel) + first, elements * sizeof(float));
     return;
   }
@@ -120,7 +120,7 @@ struct tile_arguments {
   const float* bias;
   std::size_t out_stride;  // from position to position: 16, or 8 where only 8 lanes are to be written
   std::size_t out_panel_stride;
-  bounds limits;
+  layers::range activation;
   const std::ptrdiff_t* steps = nullptr;  // where K < 16: from each channel to the next
   // Weights that will be wanted later, fetched on the side: so many cache lines with each segment.
   const char* ahead = nullptr;
@@ -181,8 +181,8 @@ HWY_NOINLINE void tiles(tile_arguments<W>& t, std::size_t count, const float* in
 #pragma GCC unroll 1
     for (std::size_t k = 0; k < t.tail; ++k) multiply_channel(k);
 
-    const vec low = hn::Set(d, t.limits.low);
-    const vec high = hn::Set(d, t.limits.high);
+    const vec low = hn::Set(d, t.activation.low);
+    const vec high = hn::Set(d, t.activation.high);
     MOBILENET_UNROLL
     for (std::size_t r = 0; r < R; ++r) {
       MOBILENET_UNROLL
@@ -272,7 +272,7 @@ inline constexpr std::size_t widened_channels = tile_panels == 2 ? 256 : 0;
 template <class T, class W>
 void pointwise_panels(const pointwise_arguments& p) {
   const std::size_t panel_elements = p.in_channels * 16;
-  const W* kernel = static_cast<const W*>(p.w.kernel);
+  const W* kernel = static_cast<const W*>(p.weights.kernel);
   alignas(64) [[maybe_unused]] float widened[std::is_same_v<T, W> ? 1 : tile_panels * widened_channels * 16];
   for (std::size_t panel = p.first_panel; panel < p.end_panel;) {
     const W* stored = kernel + panel * panel_elements;
@@ -281,11 +281,18 @@ void pointwise_panels(const pointwise_arguments& p) {
     if constexpr (std::is_same_v<T, W>) {
       w = stored;
     } else {
-      widen(p.w, panel * panel_elements, panels * panel_elements, widened);
+      widen(p.weights, panel * panel_elements, panels * panel_elements, widened);
       w = widened;
     }
-    tile_arguments<T> t{p.in_block_stride,     p.in_channels / 16,          p.in_channels % 16, w,      panel_elements,
-                        p.w.bias + panel * 16, block_width(p.out_channels), p.out_block_stride, p.clamp};
+    tile_arguments<T> t{.segment_stride = p.in_block_stride,
+                        .segments = p.in_channels / 16,
+                        .tail = p.in_channels % 16,
+                        .w = w,
+                        .w_panel_stride = panel_elements,
+                        .bias = p.weights.bias + panel * 16,
+                        .out_stride = block_width(p.out_channels),
+                        .out_panel_stride = p.out_block_stride,
+                        .activation = p.activation};
     // Each panel's tiles fetch as many weights as they read, `ahead_bytes` further on: later panels, and later layers,
     // for the file has them in the order of their use. Where the end of the file is passed nothing happens.
     const std::size_t tile_count = (p.positions + tile_rows - 1) / tile_rows;
@@ -312,11 +319,17 @@ inline void pointwise_narrow(const pointwise_arguments& p) {
   alignas(64) float widened[8 * 16];
   const std::size_t out_stride = block_width(p.out_channels);
   for (std::size_t panel = p.first_panel; panel < p.end_panel; ++panel) {
-    widen(p.w, panel * p.in_channels * 16, p.in_channels * 16, widened);
+    widen(p.weights, panel * p.in_channels * 16, p.in_channels * 16, widened);
     for (std::size_t lane = 0; lane < out_stride; lane += tile_lanes) {
-      tile_arguments<float> t{
-          0,      0, p.in_channels, widened + lane, 0, p.w.bias + panel * 16 + lane, out_stride, p.out_block_stride,
-          p.clamp};
+      tile_arguments<float> t{.segment_stride = 0,
+                              .segments = 0,
+                              .tail = p.in_channels,
+                              .w = widened + lane,
+                              .w_panel_stride = 0,
+                              .bias = p.weights.bias + panel * 16 + lane,
+                              .out_stride = out_stride,
+                              .out_panel_stride = p.out_block_stride,
+                              .activation = p.activation};
       short_sum_tiles<1, tile_lanes, 16, 8>(t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
     }
   }
@@ -324,7 +337,7 @@ inline void pointwise_narrow(const pointwise_arguments& p) {
 
 inline void pointwise(const pointwise_arguments& p) noexcept {
   if (block_width(p.in_channels) == 8) return pointwise_narrow(p);
-  if (!p.w.half) return pointwise_panels<float, float>(p);
+  if (p.weights.type == element::f32) return pointwise_panels<float, float>(p);
   if constexpr (widened_channels != 0)
     if (p.in_channels <= widened_channels) return pointwise_panels<float, hwy::float16_t>(p);
   pointwise_panels<hwy::float16_t, hwy::float16_t>(p);
@@ -341,7 +354,7 @@ struct depthwise_row {
   std::size_t in_width, left;
   std::size_t lanes;  // to compute
   float* out;
-  bounds limits;
+  layers::range activation;
   const float* zeros;  // one position, for windows that reach one column past an edge
 };
 
@@ -355,8 +368,8 @@ HWY_NOINLINE void depthwise_tiles(const depthwise_row& row, std::size_t count, s
   const tag<depthwise_lanes<Stride, W>> d;  // one register
   using vec = hn::Vec<decltype(d)>;
   constexpr std::size_t columns = (C - 1) * Stride + 3;
-  const vec low = hn::Set(d, row.limits.low);
-  const vec high = hn::Set(d, row.limits.high);
+  const vec low = hn::Set(d, row.activation.low);
+  const vec high = hn::Set(d, row.activation.high);
   const std::size_t rows = row.rows;
   const std::size_t lanes = row.lanes;
   for (; count != 0; --count, x += C) {
@@ -427,30 +440,30 @@ void depthwise_columns(const depthwise_row& row, std::size_t columns, std::size_
 template <std::size_t Stride>
 void depthwise_3x3(const depthwise_arguments& p) {
   alignas(64) const float zeros[16] = {};
-  const std::size_t width = block_width(p.channels);
-  for (std::size_t block = 0; block * 16 < p.channels; ++block) {
+  const std::size_t width = block_width(p.in_shape.channels);
+  for (std::size_t block = 0; block * 16 < p.in_shape.channels; ++block) {
     alignas(64) float kernel[9 * 16];
-    widen(p.w, block * 9 * 16, 9 * 16, kernel);
-    const float* in = p.in + block * p.in_rows * p.in_width * width;
-    depthwise_row row{{},
-                      0,
-                      kernel,
-                      p.w.bias + block * 16,
-                      p.in_width,
-                      p.left,
-                      p.channels - block * 16 > 8 ? std::size_t{16} : std::size_t{8},
-                      p.out + block * p.out_block_stride,
-                      p.clamp,
-                      zeros};
+    widen(p.weights, block * 9 * 16, 9 * 16, kernel);
+    const float* in = p.in + block * p.in_rows * p.in_shape.width * width;
+    depthwise_row row{.in = {},
+                      .rows = 0,
+                      .kernel = kernel,
+                      .bias = p.weights.bias + block * 16,
+                      .in_width = p.in_shape.width,
+                      .left = p.window.pad.left,
+                      .lanes = p.in_shape.channels - block * 16 > 8 ? std::size_t{16} : std::size_t{8},
+                      .out = p.out + block * p.out_block_stride,
+                      .activation = p.activation,
+                      .zeros = zeros};
     for (std::size_t y = p.first_row; y < p.end_row; ++y, row.out += p.out_width * width) {
       row.rows = 0;
       for (std::size_t i = 3; i-- > 0;) {
         // Unsigned: rows above the input wrap to huge numbers and are outside too.
-        const std::size_t in_y = y * Stride + i - p.top;
-        if (in_y >= p.in_height) continue;
+        const std::size_t in_y = y * Stride + i - p.window.pad.top;
+        if (in_y >= p.in_shape.height) continue;
         row.in[2] = row.in[1];
         row.in[1] = row.in[0];
-        row.in[0] = in + in_y % p.in_rows * p.in_width * width;
+        row.in[0] = in + in_y % p.in_rows * p.in_shape.width * width;
         row.kernel = kernel + i * 3 * 16;
         ++row.rows;
       }
@@ -465,35 +478,38 @@ void depthwise_3x3(const depthwise_arguments& p) {
 inline void depthwise_any(const depthwise_arguments& p) {
   constexpr std::size_t L = hn::MaxLanes(tag<8>());
   const tag<8> d;
-  const std::size_t width = block_width(p.channels);
-  const std::size_t window = p.kernel_height * p.kernel_width;
-  for (std::size_t block = 0; block * 16 < p.channels; ++block)
+  const std::size_t width = block_width(p.in_shape.channels);
+  const auto [kernel_height, kernel_width, stride, pad] = p.window;
+  for (std::size_t block = 0; block * 16 < p.in_shape.channels; ++block)
     for (std::size_t y = p.first_row; y < p.end_row; ++y)
       for (std::size_t x = 0; x < p.out_width; ++x)
         for (std::size_t lane = 0; lane < width; lane += L) {
-          auto sum = hn::LoadU(d, p.w.bias + block * 16 + lane);
-          for (std::size_t i = 0; i < p.kernel_height; ++i)
-            for (std::size_t j = 0; j < p.kernel_width; ++j) {
+          auto sum = hn::LoadU(d, p.weights.bias + block * 16 + lane);
+          for (std::size_t i = 0; i < kernel_height; ++i)
+            for (std::size_t j = 0; j < kernel_width; ++j) {
               // Unsigned: positions above or left of the input wrap to huge numbers and are outside too.
-              const std::size_t in_y = y * p.stride + i - p.top;
-              const std::size_t in_x = x * p.stride + j - p.left;
-              if (in_y >= p.in_height || in_x >= p.in_width) continue;
+              const std::size_t in_y = y * stride + i - pad.top;
+              const std::size_t in_x = x * stride + j - pad.left;
+              if (in_y >= p.in_shape.height || in_x >= p.in_shape.width) continue;
               alignas(64) float w[8];
-              widen(p.w, (block * window + i * p.kernel_width + j) * 16 + lane, 8, w);
-              const float* in = p.in + ((block * p.in_rows + in_y % p.in_rows) * p.in_width + in_x) * width + lane;
+              widen(p.weights, (block * p.window.elements() + i * kernel_width + j) * 16 + lane, 8, w);
+              const float* in =
+                  p.in + ((block * p.in_rows + in_y % p.in_rows) * p.in_shape.width + in_x) * width + lane;
               sum = hn::MulAdd(hn::LoadU(d, in), hn::LoadU(d, w), sum);
             }
-          hn::StoreU(clamp(d, sum, hn::Set(d, p.clamp.low), hn::Set(d, p.clamp.high)), d,
+          hn::StoreU(clamp(d, sum, hn::Set(d, p.activation.low), hn::Set(d, p.activation.high)), d,
                      p.out + block * p.out_block_stride + ((y - p.first_row) * p.out_width + x) * width + lane);
         }
 }
 
 inline void depthwise(const depthwise_arguments& p) noexcept {
-  const std::size_t reach = (p.out_width - 1) * p.stride + 3;
-  const bool common = p.kernel_height == 3 && p.kernel_width == 3 && p.left <= 1 && reach <= p.in_width + p.left + 1;
-  if (common && p.stride == 1)
+  const layers::window& w = p.window;
+  const std::size_t reach = (p.out_width - 1) * w.stride + 3;
+  const bool common =
+      w.height == 3 && w.width == 3 && w.pad.left <= 1 && reach <= std::size_t{p.in_shape.width} + w.pad.left + 1;
+  if (common && w.stride == 1)
     depthwise_3x3<1>(p);
-  else if (common && p.stride == 2)
+  else if (common && w.stride == 2)
     depthwise_3x3<2>(p);
   else
     depthwise_any(p);
@@ -509,20 +525,20 @@ void convolution_columns(const convolution_arguments& p, std::size_t panel, std:
   constexpr std::size_t N = hn::MaxLanes(d);
   for (std::size_t x = first; x < end; ++x)
     for (std::size_t lane = 0; lane < lanes; lane += N) {
-      auto sum = hn::LoadU(d, p.w.bias + panel * 16 + lane);
-      std::size_t element = panel * p.kernel_height * p.kernel_width * p.in_channels;
-      for (std::size_t i = 0; i < p.kernel_height; ++i)
-        for (std::size_t j = 0; j < p.kernel_width; ++j, element += p.in_channels) {
+      auto sum = hn::LoadU(d, p.weights.bias + panel * 16 + lane);
+      std::size_t element = panel * p.window.height * p.window.width * p.in_shape.channels;
+      for (std::size_t i = 0; i < p.window.height; ++i)
+        for (std::size_t j = 0; j < p.window.width; ++j, element += p.in_shape.channels) {
           // Unsigned: positions above or left of the input wrap to huge numbers and are outside too.
-          const std::size_t in_y = y * p.stride + i - p.top;
-          const std::size_t in_x = x * p.stride + j - p.left;
-          if (in_y >= p.in_height || in_x >= p.in_width) continue;
-          const float* in = p.in + (in_y * p.in_width + in_x) * p.in_channels;
-          const W* w = static_cast<const W*>(p.w.kernel) + element * 16 + lane;
-          for (std::size_t c = 0; c < p.in_channels; ++c)
+          const std::size_t in_y = y * p.window.stride + i - p.window.pad.top;
+          const std::size_t in_x = x * p.window.stride + j - p.window.pad.left;
+          if (in_y >= p.in_shape.height || in_x >= p.in_shape.width) continue;
+          const float* in = p.in + (in_y * p.in_shape.width + in_x) * p.in_shape.channels;
+          const W* w = static_cast<const W*>(p.weights.kernel) + element * 16 + lane;
+          for (std::size_t c = 0; c < p.in_shape.channels; ++c)
             sum = hn::MulAdd(load_weights(d, w + c * 16), hn::Set(d, in[c]), sum);
         }
-      hn::StoreU(clamp(d, sum, hn::Set(d, p.clamp.low), hn::Set(d, p.clamp.high)), d, out + x * width + lane);
+      hn::StoreU(clamp(d, sum, hn::Set(d, p.activation.low), hn::Set(d, p.activation.high)), d, out + x * width + lane);
     }
 }
 
@@ -532,12 +548,14 @@ struct inside {
   std::size_t first_row, end_row;
 
   inside(const convolution_arguments& p, std::size_t y) {
-    first_column = std::min(p.out_width, (p.left + p.stride - 1) / p.stride);
-    const std::size_t reach = p.in_width + p.left;
-    end_column = reach < p.kernel_width ? 0 : std::min(p.out_width, (reach - p.kernel_width) / p.stride + 1);
-    const std::size_t top = y * p.stride;
-    first_row = top < p.top ? p.top - top : 0;
-    end_row = std::min(p.kernel_height, p.in_height + p.top > top ? p.in_height + p.top - top : 0);
+    const layers::window& w = p.window;
+    first_column = std::min<std::size_t>(p.out_width, (w.pad.left + w.stride - 1) / w.stride);
+    const std::size_t reach = std::size_t{p.in_shape.width} + w.pad.left;
+    end_column = reach < w.width ? 0 : std::min(p.out_width, (reach - w.width) / w.stride + 1);
+    const std::size_t top = y * w.stride;
+    const std::size_t bottom = std::size_t{p.in_shape.height} + w.pad.top;
+    first_row = top < w.pad.top ? w.pad.top - top : 0;
+    end_row = std::min<std::size_t>(w.height, bottom > top ? bottom - top : 0);
   }
   bool any() const { return first_column < end_column && first_row < end_row; }
 };
@@ -548,38 +566,39 @@ struct inside {
 template <std::size_t P, std::size_t L>
 void rgb_rows(const convolution_arguments& p, std::size_t panel, std::size_t lane) {
   const std::size_t width = block_width(p.out_channels);
+  const std::size_t in_row = std::size_t{p.in_shape.width} * 3;
   alignas(64) float widened[P * 27 * 16];
-  const float* kernel = static_cast<const float*>(p.w.kernel) + panel * 27 * 16;
-  if (p.w.half) {
-    widen(p.w, panel * 27 * 16, P * 27 * 16, widened);
+  const float* kernel = static_cast<const float*>(p.weights.kernel) + panel * 27 * 16;
+  if (p.weights.type == element::f16) {
+    widen(p.weights, panel * 27 * 16, P * 27 * 16, widened);
     kernel = widened;
   }
   std::ptrdiff_t steps[27];
   for (std::size_t k = 0; k < 27; ++k)
-    steps[k] = k % 9 == 8 ? static_cast<std::ptrdiff_t>(p.in_width * 3) - 8 : std::ptrdiff_t{1};
+    steps[k] = k % 9 == 8 ? static_cast<std::ptrdiff_t>(in_row) - 8 : std::ptrdiff_t{1};
   for (std::size_t y = p.first_row; y < p.end_row; ++y) {
     const inside in(p, y);
     if (!in.any()) continue;
-    tile_arguments<float> t{p.in_width * 3,
-                            in.end_row - in.first_row,
-                            0,
-                            kernel + in.first_row * 9 * 16 + lane,
-                            27 * 16,
-                            p.w.bias + panel * 16 + lane,
-                            width,
-                            p.out_rows * p.out_width * width,
-                            p.clamp,
-                            steps};
+    tile_arguments<float> t{.segment_stride = in_row,
+                            .segments = in.end_row - in.first_row,
+                            .tail = 0,
+                            .w = kernel + in.first_row * 9 * 16 + lane,
+                            .w_panel_stride = 27 * 16,
+                            .bias = p.weights.bias + panel * 16 + lane,
+                            .out_stride = width,
+                            .out_panel_stride = p.out_rows * p.out_width * width,
+                            .activation = p.activation,
+                            .steps = steps};
     short_sum_tiles<P, L, 9, 6>(
         t, in.end_column - in.first_column,
-        p.in + ((y * 2 + in.first_row - p.top) * p.in_width + in.first_column * 2 - p.left) * 3,
+        p.in + (y * 2 + in.first_row - p.window.pad.top) * in_row + (in.first_column * 2 - p.window.pad.left) * 3,
         p.out + ((panel * p.out_rows + y % p.out_rows) * p.out_width + in.first_column) * width + lane);
   }
 }
 
 inline void convolution(const convolution_arguments& p) noexcept {
   const std::size_t width = block_width(p.out_channels);
-  const bool rgb = p.kernel_height == 3 && p.kernel_width == 3 && p.in_channels == 3 && p.stride == 2;
+  const bool rgb = p.window.height == 3 && p.window.width == 3 && p.in_shape.channels == 3 && p.window.stride == 2;
   for (std::size_t panel = 0; rgb && panel * 16 < p.out_channels;) {
     const std::size_t channels = p.out_channels - panel * 16;
     if (tile_panels == 2 && channels > 24) {
@@ -604,8 +623,8 @@ inline void convolution(const convolution_arguments& p) noexcept {
       float* out = p.out + (panel * p.out_rows + y % p.out_rows) * p.out_width * width;
       const std::size_t lanes = p.out_channels - panel * 16 > 8 ? 16 : 8;
       for (const auto& [from, to] : {std::pair{std::size_t{0}, begin}, std::pair{end, p.out_width}})
-        p.w.half ? convolution_columns<hwy::float16_t>(p, panel, y, from, to, lanes, out, width)
-                 : convolution_columns<float>(p, panel, y, from, to, lanes, out, width);
+        p.weights.type == element::f16 ? convolution_columns<hwy::float16_t>(p, panel, y, from, to, lanes, out, width)
+                                       : convolution_columns<float>(p, panel, y, from, to, lanes, out, width);
       if (lanes < width)
         for (std::size_t x = 0; x < p.out_width; ++x) std::memset(out + x * 16 + 8, 0, 8 * sizeof(float));
     }
@@ -622,14 +641,14 @@ void dense_panels(const dense_arguments& p) {
   constexpr std::size_t V = registers<16>;
   constexpr std::size_t U = V >= 4 ? 1 : 4;
   using vec = hn::Vec<decltype(d)>;
-  const W* w = static_cast<const W*>(p.w.kernel) + p.first_panel * p.in_channels * 16;
+  const W* w = static_cast<const W*>(p.weights.kernel) + p.first_panel * p.in_channels * 16;
   for (std::size_t panel = p.first_panel; panel < p.end_panel; ++panel) {
     vec sums[U][V];
     MOBILENET_UNROLL
     for (std::size_t v = 0; v < V; ++v) {
       MOBILENET_UNROLL
       for (std::size_t u = 0; u < U; ++u)
-        sums[u][v] = u == 0 ? hn::LoadU(d, p.w.bias + panel * 16 + v * N) : hn::Zero(d);
+        sums[u][v] = u == 0 ? hn::LoadU(d, p.weights.bias + panel * 16 + v * N) : hn::Zero(d);
     }
     std::size_t c = 0;
     for (; c + U <= p.in_channels; c += U, w += U * 16) {
@@ -651,13 +670,23 @@ void dense_panels(const dense_arguments& p) {
       vec sum = sums[0][v];
       MOBILENET_UNROLL
       for (std::size_t u = 1; u < U; ++u) sum = hn::Add(sum, sums[u][v]);
-      hn::StoreU(clamp(d, sum, hn::Set(d, p.clamp.low), hn::Set(d, p.clamp.high)), d, p.out + panel * 16 + v * N);
+      hn::StoreU(clamp(d, sum, hn::Set(d, p.activation.low), hn::Set(d, p.activation.high)), d,
+                 p.out + panel * 16 + v * N);
     }
   }
 }
 
 inline void dense(const dense_arguments& p) noexcept {
-  p.w.half ? dense_panels<hwy::float16_t>(p) : dense_panels<float>(p);
+  p.weights.type == element::f16 ? dense_panels<hwy::float16_t>(p) : dense_panels<float>(p);
+}
+
+inline void add(const add_arguments& p) noexcept {
+  const tag<8> d;
+  constexpr std::size_t N = hn::MaxLanes(d);
+  const auto low = hn::Set(d, p.activation.low);
+  const auto high = hn::Set(d, p.activation.high);
+  for (std::size_t i = 0; i < p.count; i += N)
+    hn::StoreU(clamp(d, hn::Add(hn::LoadU(d, p.in[0] + i), hn::LoadU(d, p.in[1] + i)), low, high), d, p.out + i);
 }
 
 inline void average(const float* in, std::size_t positions, std::size_t channels, float* out) noexcept {
@@ -705,27 +734,7 @@ inline void softmax(const float* in, std::size_t count, float* out) noexcept {
   for (std::size_t i = 0; i < count - whole; ++i) out[whole + i] = last[i] / sum;
 }
 
-inline void sigmoid(const float* in, std::size_t count, float* out) noexcept {
-  const tag<8> d;
-  constexpr std::size_t N = hn::MaxLanes(d);
-  // The exponential of a number that is not positive cannot overflow.
-  const auto probability = [&](const float* from) HWY_ATTR {
-    const auto score = hn::LoadU(d, from);
-    const auto e = hn::Exp(d, hn::Neg(hn::Abs(score)));
-    const auto one = hn::Set(d, 1.0f);
-    return hn::Div(hn::IfThenElse(hn::Lt(score, hn::Zero(d)), e, one), hn::Add(one, e));
-  };
-  const std::size_t whole = count / N * N;
-  for (std::size_t i = 0; i < whole; i += N) hn::StoreU(probability(in + i), d, out + i);
-  if (whole == count) return;
-  alignas(64) float last[8] = {};
-  std::copy(in + whole, in + count, last);
-  hn::StoreU(probability(last), d, last);
-  std::copy(last, last + (count - whole), out + whole);
-}
-
-inline constexpr table kernels{compiled_for, &pointwise, &depthwise, &convolution,
-                               &dense,       &average,   &softmax,   &sigmoid};
+inline constexpr table kernels{compiled_for, &pointwise, &depthwise, &convolution, &dense, &add, &average, &softmax};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace simd_kernels

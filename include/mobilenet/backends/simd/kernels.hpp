@@ -8,8 +8,10 @@
 #pragma once
 
 #include <mobilenet/backends/simd/target.hpp>
-#include <mobilenet/error.hpp>
+#include <mobilenet/layers/geometry.hpp>
+#include <mobilenet/layers/weights.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -20,18 +22,6 @@ namespace simd_kernels {
 /// with at most 8 channels have one block of 8, [1][h][w][8].
 constexpr std::size_t block_width(std::size_t channels) noexcept { return channels <= 8 ? 8 : 16; }
 
-struct bounds {
-  float low;
-  float high;
-};
-
-/// Kernel elements where they lie in the packed model.
-struct weights {
-  const void* kernel;
-  bool half;  ///< float16, else float32
-  const float* bias;
-};
-
 /// Positions times channels: in [ceil(in_channels/16)][positions][16] to panels [first_panel, end_panel) of
 /// out [ceil(out_channels/16)][positions][16]. Blocks may lie further apart than their positions need.
 struct pointwise_arguments {
@@ -39,12 +29,12 @@ struct pointwise_arguments {
   std::size_t in_block_stride;  ///< floats
   std::size_t positions;
   std::size_t in_channels;
-  weights w;
+  mobilenet::weights weights;
   float* out;
   std::size_t out_block_stride;  ///< floats
   std::size_t out_channels;
   std::size_t first_panel, end_panel;
-  bounds clamp;
+  layers::range activation;
 };
 
 /// Output rows [first_row, end_row) of every block of channels; `out` is where first_row of block 0 goes. The
@@ -52,36 +42,45 @@ struct pointwise_arguments {
 struct depthwise_arguments {
   const float* in;
   std::size_t in_rows;
-  std::size_t in_height, in_width, channels;
-  std::size_t kernel_height, kernel_width, stride, top, left;
-  weights w;
+  shape in_shape;
+  layers::window window;
+  mobilenet::weights weights;
   float* out;
   std::size_t out_width;
   std::size_t out_block_stride;  ///< floats
   std::size_t first_row, end_row;
-  bounds clamp;
+  layers::range activation;
 };
 
 /// Output rows [first_row, end_row) of a convolution that reads NHWC; row y is row y % out_rows of the output's buffer.
 struct convolution_arguments {
   const float* in;
-  std::size_t in_height, in_width, in_channels;
-  std::size_t kernel_height, kernel_width, stride, top, left;
-  weights w;
+  shape in_shape;
+  layers::window window;
+  mobilenet::weights weights;
   float* out;
-  std::size_t out_rows, out_width, out_channels;
+  std::size_t out_rows;
+  std::size_t out_width, out_channels;
   std::size_t first_row, end_row;
-  bounds clamp;
+  layers::range activation;
 };
 
 /// Panels [first_panel, end_panel) of a matrix-vector product.
 struct dense_arguments {
   const float* in;
   std::size_t in_channels;
-  weights w;
+  mobilenet::weights weights;
   float* out;
   std::size_t first_panel, end_panel;
-  bounds clamp;
+  layers::range activation;
+};
+
+/// out[i] = clamp(in[0][i] + in[1][i]) for `count` floats, a multiple of 8.
+struct add_arguments {
+  std::array<const float*, 2> in;
+  std::size_t count;
+  float* out;
+  layers::range activation;
 };
 
 /// One instruction set's kernels. A null table entry does not occur.
@@ -91,16 +90,16 @@ struct table {
   void (*depthwise)(const depthwise_arguments&) noexcept;
   void (*convolution)(const convolution_arguments&) noexcept;
   void (*dense)(const dense_arguments&) noexcept;
+  void (*add)(const add_arguments&) noexcept;
   void (*average)(const float* in, std::size_t positions, std::size_t channels, float* out) noexcept;
   void (*softmax)(const float* in, std::size_t count, float* out) noexcept;
-  void (*sigmoid)(const float* in, std::size_t count, float* out) noexcept;
 };
 
-/// A target's kernels, or null where they were not compiled.
+/// A target's kernels; null if they were not compiled.
 #if defined(MOBILENET_SIMD_SEPARATE)
-const table* compiled(simd_target target) noexcept;
+const table* find_kernels(simd_target target) noexcept;
 #else
-inline const table* compiled(simd_target target) noexcept;
+inline const table* find_kernels(simd_target target) noexcept;
 #endif
 
 }  // namespace simd_kernels
@@ -109,9 +108,11 @@ MOBILENET_NAMESPACE_END
 #if !defined(MOBILENET_SIMD_SEPARATE) || defined(MOBILENET_SIMD_IMPLEMENTATION)
 
 #if defined(HIGHWAY_HWY_FOREACH_TARGET_H_)
-#error "<mobilenet/backends/simd.hpp> compiles its kernels once per Highway target, and this translation unit already does so for kernels of its own (hwy/foreach_target.h): define MOBILENET_SIMD_SEPARATE in the whole program, and MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp"
+#error \
+    "<mobilenet/backends/simd.hpp> compiles its kernels once per Highway target, and this translation unit already does so for kernels of its own (hwy/foreach_target.h): define MOBILENET_SIMD_SEPARATE in the whole program, and MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp"
 #elif defined(HWY_HIGHWAY_INCLUDED)
-#error "include <mobilenet/backends/simd.hpp> before <hwy/highway.h>; or define MOBILENET_SIMD_SEPARATE in the whole program, and MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp"
+#error \
+    "include <mobilenet/backends/simd.hpp> before <hwy/highway.h>; or define MOBILENET_SIMD_SEPARATE in the whole program, and MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp"
 #endif
 
 // Targets that would only cost compile time: SSSE3 and AVX3_DL have nothing more for these kernels than SSE4 and
@@ -133,7 +134,8 @@ namespace simd_kernels {
 #if !defined(MOBILENET_SIMD_SEPARATE)
 inline
 #endif
-const table* compiled(simd_target target) noexcept {
+    const table*
+    find_kernels(simd_target target) noexcept {
   switch (target) {
     // Where the compiler is allowed more than a target's instructions (-march=native), Highway leaves it out.
     case simd_target::baseline:
@@ -186,10 +188,11 @@ MOBILENET_NAMESPACE_END
 #if HWY_TARGETS & (HWY_TARGETS - 1)
 // Otherwise a later foreach_target.h would do nothing, without a word.
 #undef HWY_EXPORT
-#define HWY_EXPORT(function)                                                                                       \
-  static_assert(false, "<mobilenet/backends/simd.hpp> has used this translation unit's one pass over Highway's " \
-                       "targets: define MOBILENET_SIMD_SEPARATE in the whole program, and "                      \
-                       "MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp")
+#define HWY_EXPORT(function)                                                                              \
+  static_assert(false,                                                                                    \
+                "<mobilenet/backends/simd.hpp> has used this translation unit's one pass over Highway's " \
+                "targets: define MOBILENET_SIMD_SEPARATE in the whole program, and "                      \
+                "MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp")
 #endif
 
 #endif
