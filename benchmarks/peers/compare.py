@@ -145,7 +145,8 @@ def conversion_message(packed):
     if not os.path.exists(log):
         return "run.sh has not tried"
     with open(log, encoding="utf-8") as file:
-        return file.read().strip().removeprefix("mobilenet: ").replace("\n", "; ").replace(os.path.dirname(packed) + "/", "")
+        message = file.read().strip().removeprefix("mobilenet: ")
+    return message.replace("\n", "; ").replace(os.path.dirname(packed) + "/", "")
 
 
 def check_answers(group):
@@ -210,14 +211,15 @@ def escape(text):
 
 def picture(results):
     """Horizontal bars, one panel for each network and number of threads, with the peak as a dashed line."""
-    bar, gap, left, width = 18, 6, 250, 380
+    bar, gap, left, width = 18, 6, 265, 380
     out, y = [], 30
     for group in results:
         shown = [s for s in group if not s.is_peak and s.name != SLOW and "reference" not in s.name]
         peak = next((s for s in group if s.is_peak), None)
         scale = width / max(s.median for s in shown)
         threads = f"{group[0].threads} thread" + ("s" if group[0].threads > 1 else "")
-        out.append(f'<text x="10" y="{y}" class="head">{group[0].network}, {threads}: milliseconds an image</text>')
+        out.append(f'<text x="10" y="{y}" class="head">MobileNet {group[0].network}, {threads}: '
+                   'milliseconds an image</text>')
         y += 12
         top = y
         for s in sorted(shown, key=lambda s: s.median):
@@ -229,7 +231,8 @@ def picture(results):
         if peak:
             x = left + peak.median * scale
             out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4}" y2="{y}" class="peak"/>')
-            out.append(f'<text x="{x:.1f}" y="{y + 12}" text-anchor="middle" class="note">peak {peak.median:.2f}</text>')
+            out.append(f'<text x="{x:.1f}" y="{y + 12}" text-anchor="middle" class="note">'
+                       f'peak {peak.median:.2f}</text>')
         y += 46
     style = ("text{font:13px sans-serif;fill:#222}.head{font-weight:bold}.note{font-size:11px;fill:#a00}"
              ".ours{fill:#1f77b4}.peer{fill:#bbb}.peak{stroke:#a00;stroke-dasharray:4 3}")

@@ -15,6 +15,7 @@ def load():
         "INFERENCE_NUM_THREADS": int(sys.argv[2]),
         "INFERENCE_PRECISION_HINT": "f32",  # not bfloat16, which the plugin prefers where the processor has it
         "ENABLE_HYPER_THREADING": False,
+        "ENABLE_CPU_PINNING": False,  # a pinned thread waits behind another process on its processor
     })
     _, _, height, width = model.inputs[0].shape
     request = model.create_infer_request()

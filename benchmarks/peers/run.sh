@@ -26,19 +26,18 @@ if [ ! -d "$peers/node_modules/onnxruntime-node" ]; then
     onnxruntime-node@1 @tensorflow/tfjs-core@4.22 @tensorflow/tfjs-layers@4.22 \
     @tensorflow/tfjs-backend-cpu@4.22 @tensorflow/tfjs-backend-wasm@4.22)
 fi
-# onnx and tensorflow-cpu only write files. compare.py leaves out LiteRT or OpenVINO if it cannot be installed.
+# onnx and tensorflow-cpu only write files; these two versions agree about protobuf. What cannot be installed is left
+# out of the comparison, except onnx.
 python=$peers/venv/bin/python
 [ -x "$python" ] || python3 -m venv "$peers/venv" || fail "python3 has no venv: apt-get install python3-venv"
-"$python" -c 'import onnx' 2> /dev/null || "$python" -m pip install --quiet onnx || fail "onnx cannot be installed"
-for package in ai_edge_litert openvino tensorflow; do
-  "$python" -c "import importlib.util as u, sys; sys.exit(u.find_spec('$package') is None)" && continue
-  case $package in
-    ai_edge_litert) requirement='ai-edge-litert>=2' ;;
-    openvino) requirement='openvino>=2025' ;;
-    tensorflow) requirement='tensorflow-cpu==2.19.*' ;;
-  esac
-  "$python" -m pip install --quiet "$requirement" || echo "run.sh: $requirement cannot be installed" >&2
-done
+install_package() {  # MODULE REQUIREMENT
+  "$python" -c "import importlib.util as u, sys; sys.exit(u.find_spec('$1') is None)" ||
+    "$python" -m pip install --quiet --disable-pip-version-check "$2"
+}
+install_package onnx 'onnx==1.22.*' || fail "onnx cannot be installed"
+install_package tensorflow 'tensorflow-cpu==2.19.*' || true
+install_package ai_edge_litert 'ai-edge-litert>=2' || true
+install_package openvino 'openvino>=2025' || true
 
 for network in v1-1.0 v1-0.25 v2-1.0 v2-0.35; do
   model=$peers/models/$network
@@ -46,7 +45,8 @@ for network in v1-1.0 v1-0.25 v2-1.0 v2-0.35; do
   [ -e "$model/model.json" ] ||
     "$build/tests/make_synthetic_model" "$model" --version "${version#v}" --alpha "${network#*-}"
   [ -e "$model.onnx" ] || "$python" "$here/export_onnx.py" "$model/model.json" "$model.onnx"
-  [ -e "$model.tflite" ] || "$python" "$here/export_tflite.py" "$model/model.json" "$model.tflite" 2> "$model.tflite.log" ||
+  [ -e "$model.tflite" ] ||
+    "$python" "$here/export_tflite.py" "$model/model.json" "$model.tflite" 2> "$model.tflite.log" ||
     echo "run.sh: $network: no TensorFlow Lite file: see $model.tflite.log" >&2
   # compare.py says which networks do not convert, and why.
   "$build/mobilenet" convert "$model" -o "$model.mnet" > /dev/null 2> "$model.mnet.log" || rm -f "$model.mnet"

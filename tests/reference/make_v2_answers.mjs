@@ -35,7 +35,8 @@ async function writeSavedModels() {
     await model.save(tf.io.withSaveHandler(async (made) => {
       const { format, generatedBy, convertedBy } = made;
       made.weightData = tf.io.CompositeArrayBuffer.join(made.weightData);
-      writeArtifacts(join(folder, `tfjs_transfer_${form}`), made, './weights.bin', { format, generatedBy, convertedBy });
+      const path = join(folder, `tfjs_transfer_${form}`);
+      writeArtifacts(path, made, './weights.bin', { format, generatedBy, convertedBy });
       return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } };
     }));
   }
