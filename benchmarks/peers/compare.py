@@ -4,6 +4,7 @@
     compare.py --build build --peers build/peers --models build/peers/models --docs docs [--rounds 40]
 """
 import argparse
+import glob
 import json
 import os
 import platform
@@ -12,17 +13,22 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 
+TOLERANCE = 1e-4  # between the probabilities of two systems
+
 
 @dataclass
 class System:
     name: str
     command: list
     threads: int
-    alpha: str
+    network: str
+    needs: list = field(default_factory=list)  # paths; the system is left out if one does not exist
+    is_peer: bool = False  # one of those that the best peer is chosen from
+    environment: dict = field(default_factory=dict)
     start: dict = field(default_factory=dict)
     times: list = field(default_factory=list)
+    cpu_ms: float = 0.0
     process: subprocess.Popen = None
-    environment: dict = field(default_factory=dict)
 
     def launch(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -37,69 +43,166 @@ class System:
         return line
 
     def run(self, count):
+        before = self.processor_time()
         self.process.stdin.write(f"{count}\n")
         self.process.stdin.flush()
         self.times += json.loads(self.answer())
+        self.cpu_ms += self.processor_time() - before
 
     def stop(self):
         self.process.stdin.close()
         self.process.wait()
 
+    def processor_time(self):
+        """Milliseconds that all threads of the process have computed."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            members = file.read().rsplit(")", 1)[1].split()
+        return (int(members[11]) + int(members[12])) * 1e3 / os.sysconf("SC_CLK_TCK")
+
     @property
     def median(self):
         return statistics.median(self.times)
 
+    @property
+    def cores(self):
+        """How many processors computed at a time, on average."""
+        return self.cpu_ms / sum(self.times)
 
-def systems(options, alpha, threads):
-    model = os.path.join(options.models, alpha)
-    runner = [os.path.join(options.build, "benchmarks", "peer_runner"), model + ".mnet"]
-    native = [runner[0] + "_native", runner[1]]
-    modules = {"NODE_PATH": os.path.join(options.peers, "node_modules")}
-    made = [System(f"mobilenet-cpp {backend}", (native if backend == "eigen" else runner) + [backend, str(threads)],
-                   threads, alpha) for backend in options.backends]
-    made.append(System("XNNPACK (Debian, its own subgraph)", runner + ["xnnpack_subgraph", str(threads)], threads, alpha))
-    made.append(System("ONNX Runtime", ["node", "onnxruntime.js", model + ".onnx", str(threads)], threads, alpha,
-                       environment=modules))
+    @property
+    def is_ours(self):
+        return self.name.startswith("mobilenet-cpp")
+
+    @property
+    def is_peak(self):
+        return self.name == PEAK
+
+
+PEAK = "multiply-add peak"
+SLOW = "TensorFlow.js wasm"
+
+
+def systems(options, network, threads):
+    """All systems that can compute the network on that many threads, installed or not."""
+    model = os.path.join(options.models, network)
+    packed = model + ".mnet"
+    runner = os.path.join(options.build, "benchmarks", "peer_runner")
+    modules = os.path.join(options.peers, "node_modules")
+    python = os.path.join(options.peers, "venv", "bin", "python")
+    packages = os.path.join(options.peers, "venv", "lib", "python3*", "site-packages")
+
+    def from_runner(name, kind, suffix="", is_peer=False, environment=None):
+        return System(name, [runner + suffix, packed, kind, str(threads)], threads, network, [packed], is_peer,
+                      environment or {})
+
+    def from_node(name, program, package, file, *arguments):
+        return System(name, ["node", program, file, *arguments], threads, network,
+                      [os.path.join(modules, package), file], True, {"NODE_PATH": modules})
+
+    def from_python(name, program, package, file):
+        return System(name, [python, program, file, str(threads)], threads, network,
+                      [os.path.join(packages, package), file], True)
+
+    made = [from_runner(f"mobilenet-cpp {backend}", backend, "_native" if backend == "eigen" else "")
+            for backend in options.backends]
+    made += [from_runner("XNNPACK (Debian, its own subgraph)", "xnnpack_subgraph", is_peer=True),
+             from_node("ONNX Runtime", "onnxruntime.js", "onnxruntime-node", model + ".onnx", str(threads)),
+             from_python("LiteRT", "litert.py", "ai_edge_litert", model + ".tflite"),
+             from_python("OpenVINO", "openvino_cpu.py", "openvino", model + ".onnx")]
     without_avx512 = os.path.join(options.peers, "hide_avx512.so")
     if threads == 1 and os.path.exists(without_avx512):
-        made += [System("mobilenet-cpp simd, AVX2", runner + ["simd", "1"], 1, alpha,
-                        environment={"MOBILENET_SIMD": "avx2"}),
-                 System("mobilenet-cpp eigen, AVX2", [runner[0] + "_avx2", runner[1], "eigen", "1"], 1, alpha),
-                 System("XNNPACK (Debian), AVX2", runner + ["xnnpack_subgraph", "1"], 1, alpha,
-                        environment={"LD_PRELOAD": without_avx512})]
+        made += [from_runner("mobilenet-cpp simd, AVX2", "simd", environment={"MOBILENET_SIMD": "avx2"}),
+                 from_runner("mobilenet-cpp eigen, AVX2", "eigen", "_avx2"),
+                 from_runner("XNNPACK (Debian), AVX2", "xnnpack_subgraph", environment={"LD_PRELOAD": without_avx512})]
     if threads == 1:
-        made.append(System("TensorFlow.js wasm", ["node", "tfjs_wasm.js", model + "/model.json"], 1, alpha,
-                           environment=modules))
-    made.append(System("multiply-add peak", runner + ["fma_peak", str(threads)], threads, alpha))
+        made.append(from_node(SLOW, "tfjs_wasm.js", "@tensorflow/tfjs-backend-wasm", model + "/model.json"))
+    made.append(from_runner(PEAK, "fma_peak"))
     return made
+
+
+def present(group, notes):
+    """The systems whose files exist. `notes` receives a sentence for each of the others, once."""
+    found = []
+    for system in group:
+        missing = next((path for path in system.needs if not glob.glob(path)), None)
+        if missing is None:
+            found.append(system)
+        elif missing.endswith(".mnet"):
+            note(notes, f"{system.network}: mobilenet-cpp does not convert it: {conversion_message(missing)}")
+        else:
+            note(notes, f"{system.name} is left out: {os.path.basename(missing)} is not installed")
+    return found
+
+
+def note(notes, text):
+    if text not in notes:
+        notes.append(text)
+        print(text, flush=True)
+
+
+def conversion_message(packed):
+    """What run.sh kept of the conversion that failed."""
+    log = packed + ".log"
+    if not os.path.exists(log):
+        return "run.sh has not tried"
+    with open(log, encoding="utf-8") as file:
+        message = file.read().strip().removeprefix("mobilenet: ")
+    return message.replace("\n", "; ").replace(os.path.dirname(packed) + "/", "")
+
+
+def check_answers(group):
+    """Exits if two systems disagree about the probabilities of one image."""
+    answered = [s for s in group if s.start.get("output")]
+    if len(answered) < 2:
+        return
+    columns = list(zip(*(s.start["output"] for s in answered)))
+    if len({len(s.start["output"]) for s in answered}) > 1:
+        sys.exit("the systems have different numbers of classes")
+    reference = [statistics.median(column) for column in columns]
+    for s in answered:
+        worst = max(abs(a - b) for a, b in zip(s.start["output"], reference))
+        print(f"{s.network} {s.threads} {s.name:40} differs from the median answer by at most {worst:.1e}", flush=True)
+        if not worst <= TOLERANCE:
+            sys.exit(f"{s.name}: differs by more than {TOLERANCE}")
+    print(f"{group[0].network} {group[0].threads} highest probability {max(reference):.3f}", flush=True)
 
 
 def measure(group, rounds):
     """One system computes at a time; the others wait at their standard input."""
     for system in group:
         system.launch()
-    slow = {"TensorFlow.js wasm"}
+    check_answers(group)
     for i in range(rounds):
         for system in group:
-            if system.name in slow and i % 5 != 0:
+            if system.name == SLOW and i % 5 != 0:
                 continue
             # Many runs a turn: at the first ones after a pause the scheduler still has both threads on one core.
-            system.run(1 if system.name in slow or "peak" in system.name else 20 if system.alpha == "1.0" else 200)
+            single = system.name == SLOW or system.is_peak
+            system.run(1 if single else 20 if system.network.endswith("-1.0") else 200)
     for system in group:
         system.stop()
 
 
 def table(results):
-    lines = ["| system | alpha | threads | median ms | best ms | × ONNX Runtime | load ms | first ms | memory MB |",
-             "|---|---|---|---|---|---|---|---|---|"]
+    lines = ["| system | network | threads | median ms | best ms | × best peer | × ONNX Runtime | load ms | first ms "
+             "| memory MB |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
     for group in results:
-        onnx = next(s for s in group if s.name == "ONNX Runtime")
+        onnx = next((s.median for s in group if s.name == "ONNX Runtime"), None)
+        best = min((s.median for s in group if s.is_peer), default=None)
+
+        def ratio(s, other):
+            return f"{s.median / other:.2f}" if other else "–"
+
         for s in sorted(group, key=lambda s: s.median):
-            peak = "peak" in s.name
-            lines.append(f"| {s.name} | {s.alpha} | {s.threads} | {s.median:.2f} | {min(s.times):.2f} "
-                         f"| {s.median / onnx.median:.2f} | " + ("– | – | – |" if peak else
+            lines.append(f"| {s.name} | {s.network} | {s.threads} | {s.median:.2f} | {min(s.times):.2f} "
+                         f"| {ratio(s, best)} | {ratio(s, onnx)} | " + ("– | – | – |" if s.is_peak else
                          f"{s.start['load_ms']:.1f} | {s.start['first_ms']:.1f} | {s.start['rss_mb']:.0f} |"))
     return "\n".join(lines)
+
+
+def versions(results):
+    found = {s.name: s.start["version"] for group in results for s in group if s.start.get("version")}
+    return ", ".join(f"{name} {version}" for name, version in found.items())
 
 
 def escape(text):
@@ -107,28 +210,29 @@ def escape(text):
 
 
 def picture(results):
-    """Horizontal bars, one panel for each width and number of threads, with the peak as a dashed line."""
-    bar, gap, left, width = 18, 6, 250, 380
+    """Horizontal bars, one panel for each network and number of threads, with the peak as a dashed line."""
+    bar, gap, left, width = 18, 6, 265, 380
     out, y = [], 30
     for group in results:
-        shown = [s for s in group if "peak" not in s.name and s.name != "TensorFlow.js wasm"
-                 and "reference" not in s.name]
-        peak = next(s for s in group if "peak" in s.name)
+        shown = [s for s in group if not s.is_peak and s.name != SLOW and "reference" not in s.name]
+        peak = next((s for s in group if s.is_peak), None)
         scale = width / max(s.median for s in shown)
         threads = f"{group[0].threads} thread" + ("s" if group[0].threads > 1 else "")
-        out.append(f'<text x="10" y="{y}" class="head">alpha {group[0].alpha}, {threads}: milliseconds an image</text>')
+        out.append(f'<text x="10" y="{y}" class="head">MobileNet {group[0].network}, {threads}: '
+                   'milliseconds an image</text>')
         y += 12
         top = y
         for s in sorted(shown, key=lambda s: s.median):
-            ours = s.name.startswith("mobilenet-cpp")
             out.append(f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{escape(s.name)}</text>')
             out.append(f'<rect x="{left}" y="{y}" width="{s.median * scale:.1f}" height="{bar}" '
-                       f'class="{"ours" if ours else "peer"}"/>')
+                       f'class="{"ours" if s.is_ours else "peer"}"/>')
             out.append(f'<text x="{left + s.median * scale + 6:.1f}" y="{y + 13}">{s.median:.2f}</text>')
             y += bar + gap
-        x = left + peak.median * scale
-        out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4}" y2="{y}" class="peak"/>')
-        out.append(f'<text x="{x:.1f}" y="{y + 12}" text-anchor="middle" class="note">peak {peak.median:.2f}</text>')
+        if peak:
+            x = left + peak.median * scale
+            out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{top - 4}" y2="{y}" class="peak"/>')
+            out.append(f'<text x="{x:.1f}" y="{y + 12}" text-anchor="middle" class="note">'
+                       f'peak {peak.median:.2f}</text>')
         y += 46
     style = ("text{font:13px sans-serif;fill:#222}.head{font-weight:bold}.note{font-size:11px;fill:#a00}"
              ".ours{fill:#1f77b4}.peer{fill:#bbb}.peak{stroke:#a00;stroke-dasharray:4 3}")
@@ -164,22 +268,26 @@ def main():
     parser.add_argument("--models", required=True, type=os.path.abspath)
     parser.add_argument("--docs", type=os.path.abspath)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--alphas", nargs="+", default=["1.0", "0.25"])
+    parser.add_argument("--networks", nargs="+", default=["v1-1.0", "v1-0.25", "v2-1.0", "v2-0.35"],
+                        help="MobileNet's version and alpha")
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--backends", nargs="+", default=["simd", "eigen", "xnnpack"])
     options = parser.parse_args()
 
-    results = []
-    for alpha in options.alphas:
+    results, notes = [], []
+    for network in options.networks:
         for threads in options.threads:
-            group = systems(options, alpha, threads)
+            group = present(systems(options, network, threads), notes)
+            if not group:
+                continue
             measure(group, options.rounds)
             results.append(group)
             for s in group:
-                print(f"{alpha} {threads} {s.name:40} median {s.median:8.2f}  best {min(s.times):8.2f}", flush=True)
+                print(f"{network} {threads} {s.name:40} median {s.median:8.2f}  best {min(s.times):8.2f}"
+                      + ("" if s.is_peak else f"  processors {s.cores:.2f}"), flush=True)
     text = (f"Processor: {processor()}. {options.rounds} rounds, the systems in turn within each; medians. "
-            "TensorFlow.js runs once in every fifth.\n\n"
-            + table(results) + "\n\n![milliseconds an image](peers.svg)")
+            f"{SLOW} runs once in every fifth. {versions(results)}.\n\n"
+            + "".join(f"{n}.\n\n" for n in notes) + table(results) + "\n\n![milliseconds an image](peers.svg)")
     print(text)
     if options.docs:
         replace_section(os.path.join(options.docs, "benchmarks.md"), text)

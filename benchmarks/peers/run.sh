@@ -11,7 +11,6 @@ peers=$build/peers
 fail() { echo "run.sh: $*" >&2; exit 1; }
 
 command -v npm > /dev/null || fail "npm is missing; install Node.js 20 or later"
-/usr/bin/python3 -c 'import onnx, numpy' 2> /dev/null || fail "python3-onnx is missing: apt-get install python3-onnx"
 targets=(peer_runner peer_runner_native mobilenet make_synthetic_model)
 mkdir -p "$peers/models"
 # The goals were set on a processor without AVX-512: on one with it, what can be is also measured without.
@@ -27,10 +26,29 @@ if [ ! -d "$peers/node_modules/onnxruntime-node" ]; then
     onnxruntime-node@1 @tensorflow/tfjs-core@4.22 @tensorflow/tfjs-layers@4.22 \
     @tensorflow/tfjs-backend-cpu@4.22 @tensorflow/tfjs-backend-wasm@4.22)
 fi
-for alpha in 1.0 0.25; do
-  model=$peers/models/$alpha
-  [ -e "$model/model.json" ] || "$build/tests/make_synthetic_model" "$model" --alpha "$alpha"
-  [ -e "$model.onnx" ] || /usr/bin/python3 "$here/export_onnx.py" "$model/model.json" "$model.onnx"
-  "$build/mobilenet" convert "$model" -o "$model.mnet" > /dev/null
+# onnx and tensorflow-cpu only write files; these two versions agree about protobuf. What cannot be installed is left
+# out of the comparison, except onnx.
+python=$peers/venv/bin/python
+[ -x "$python" ] || python3 -m venv "$peers/venv" || fail "python3 has no venv: apt-get install python3-venv"
+install_package() {  # MODULE REQUIREMENT
+  "$python" -c "import importlib.util as u, sys; sys.exit(u.find_spec('$1') is None)" ||
+    "$python" -m pip install --quiet --disable-pip-version-check "$2"
+}
+install_package onnx 'onnx==1.22.*' || fail "onnx cannot be installed"
+install_package tensorflow 'tensorflow-cpu==2.19.*' || true
+install_package ai_edge_litert 'ai-edge-litert>=2' || true
+install_package openvino 'openvino>=2025' || true
+
+for network in v1-1.0 v1-0.25 v2-1.0 v2-0.35; do
+  model=$peers/models/$network
+  version=${network%%-*}
+  [ -e "$model/model.json" ] ||
+    "$build/tests/make_synthetic_model" "$model" --version "${version#v}" --alpha "${network#*-}"
+  [ -e "$model.onnx" ] || "$python" "$here/export_onnx.py" "$model/model.json" "$model.onnx"
+  [ -e "$model.tflite" ] ||
+    "$python" "$here/export_tflite.py" "$model/model.json" "$model.tflite" 2> "$model.tflite.log" ||
+    echo "run.sh: $network: no TensorFlow Lite file: see $model.tflite.log" >&2
+  # compare.py says which networks do not convert, and why.
+  "$build/mobilenet" convert "$model" -o "$model.mnet" > /dev/null 2> "$model.mnet.log" || rm -f "$model.mnet"
 done
 exec /usr/bin/python3 "$here/compare.py" --build "$build" --peers "$peers" --models "$peers/models" "$@"

@@ -17,6 +17,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,18 +46,24 @@ void fill(tensor_view<float> input) {
   for (std::uint32_t i = 0; i < input.dimensions.elements(); ++i) input.data[i] = format::self_test_input(i);
 }
 
+// Computes the network once and returns its output.
+using inference = std::function<std::span<const float>()>;
+
 template <class System>
-std::function<void()> keep(System&& system) {
+inference keep(System&& system, std::size_t outputs) {
   auto owned = std::make_shared<std::remove_reference_t<System>>(std::forward<System>(system));
   fill(owned->input());
-  return [owned] { owned->run(); };
+  return [owned, outputs] { return std::span(&owned->run()[0], outputs); };
 }
 
 // A "run" of the peak: the time this network would take if every cycle multiplied and added.
-std::function<void()> fma_peak_of(const packed_model& model, double& took) {
+inference fma_peak_of(const packed_model& model, double& took) {
   std::uint64_t work = 0;
   for (const node& n : model.nodes()) work += layers::multiply_adds(n.layer);
-  return [=, &took] { took = static_cast<double>(work) / benchmarks::measure_fma_peak().multiply_adds * 1e3; };
+  return [=, &took] {
+    took = static_cast<double>(work) / benchmarks::measure_fma_peak().multiply_adds * 1e3;
+    return std::span<const float>();
+  };
 }
 
 int run(int argc, char** argv) {
@@ -68,14 +75,15 @@ int run(int argc, char** argv) {
   const auto threads = static_cast<unsigned>(std::atoi(argv[3]));
   const auto start = stopwatch::now();
   const auto model = open_model(argv[1]).value();
-  std::function<void()> infer;
+  const std::size_t outputs = model.output_type().elements();
+  inference infer;
   double peak_ms = 0.0;
   if (wanted == "fma_peak") infer = fma_peak_of(model, peak_ms);
 #if MOBILENET_WITH_XNNPACK
-  if (wanted == "xnnpack_subgraph") infer = keep(benchmarks::xnnpack_subgraph(model, threads));
+  if (wanted == "xnnpack_subgraph") infer = keep(benchmarks::xnnpack_subgraph(model, threads), outputs);
 #endif
   benchmarks::for_each_backend([&]<class B>() {
-    if (wanted == B::name) infer = keep(network<B>::prepare(model, {threads}).value());
+    if (wanted == B::name) infer = keep(network<B>::prepare(model, {threads}).value(), outputs);
   });
   if (!infer) {
     std::fprintf(stderr, "peer_runner: no back end \"%s\" in this build\n", argv[2]);
@@ -83,9 +91,11 @@ int run(int argc, char** argv) {
   }
   const double load = milliseconds_since(start);
   const auto first = stopwatch::now();
-  infer();
-  std::printf("{\"load_ms\":%.3f,\"first_ms\":%.3f,\"rss_mb\":%.1f}\n", load, milliseconds_since(first),
+  const std::span<const float> output = infer();
+  std::printf("{\"load_ms\":%.3f,\"first_ms\":%.3f,\"rss_mb\":%.1f,\"output\":[", load, milliseconds_since(first),
               resident_megabytes());
+  for (const float& value : output) std::printf(&value == output.data() ? "%.9g" : ",%.9g", static_cast<double>(value));
+  std::puts("]}");
   std::fflush(stdout);
 
   char line[32];

@@ -5,7 +5,7 @@ const tf = require('@tensorflow/tfjs-core');
 const layers = require('@tensorflow/tfjs-layers');
 require('@tensorflow/tfjs-backend-cpu');
 const wasm = require('@tensorflow/tfjs-backend-wasm');
-const {serve} = require('./protocol');
+const {selfTestInput, serve} = require('./protocol');
 
 const [, , file] = process.argv;
 serve(async () => {
@@ -22,10 +22,12 @@ serve(async () => {
       weightData: joined.buffer.slice(joined.byteOffset, joined.byteOffset + joined.byteLength),
     }),
   });
-  const input = tf.fill([1, ...model.inputs[0].shape.slice(1)], 0.5);
+  const shape = model.inputs[0].shape.slice(1);
+  const input = tf.tensor(selfTestInput(...shape), [1, ...shape]);
   return async () => {
     const output = model.predict(input);
-    await output.data();
+    const values = await output.data();
     output.dispose();
+    return values;
   };
-});
+}, tf.version_core);

@@ -1,4 +1,4 @@
-// Writes a synthetic MobileNet v1 in TensorFlow.js form to a folder: for benchmarks, and to try things out.
+// Writes a synthetic MobileNet in TensorFlow.js form to a folder: for benchmarks, and to try things out.
 #include "model_variations.hpp"
 #include "synthetic_model.hpp"
 
@@ -11,14 +11,17 @@
 
 int main(int argc, char** argv) {
   using mobilenet::test::synthetic_options;
-  CLI::App app("Write a MobileNet v1 with random weights in TensorFlow.js form.");
+  CLI::App app("Write a MobileNet with random weights in TensorFlow.js form.");
   std::string folder;
   synthetic_options options;
   app.add_option("folder", folder, "where model.json and the shards go")->required();
+  app.add_option("--version", options.version, "1, or 2 with Keras's layers and head")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 2));
   app.add_option("--alpha", options.alpha, "width multiplier")->capture_default_str();
   app.add_option("--resolution", options.resolution, "height and width of the input")->capture_default_str();
   app.add_option("--classes", options.classes, "number of outputs")->capture_default_str();
-  app.add_option("--blocks", options.blocks, "depthwise-separable blocks")->capture_default_str();
+  app.add_option("--blocks", options.blocks, "blocks from the front")->capture_default_str();
   app.add_option("--seed", options.seed, "of the random weights")->capture_default_str();
   app.add_option("--shard-bytes", options.shard_bytes, "length of a shard at most")
       ->capture_default_str()
@@ -37,6 +40,7 @@ int main(int argc, char** argv) {
   bool variations = false;
   app.add_flag("--variations", variations, "all models of tests/support/model_variations.hpp, a folder for each");
   CLI11_PARSE(app, argc, argv);
+  if (options.version == 2) options.ends_with = synthetic_options::head::dense_with_softmax;
   try {
     if (variations) {
       for (const auto& [name, model] : mobilenet::test::model_variations()) model.write_to(folder + "/" + name);

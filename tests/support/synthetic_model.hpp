@@ -1,4 +1,4 @@
-// MobileNet v1 models in TensorFlow.js form, made up: any width, resolution and class count, in the many ways
+// MobileNet v1 and v2 models in TensorFlow.js form, made up: any width, resolution and class count, in the many ways
 // that Keras, tfjs and their converters write the same network. Same options, same bytes.
 #pragma once
 
@@ -51,10 +51,14 @@ struct synthetic_options {
     average_pooling
   };
 
+  /// 2: the inverted residuals of Keras's MobileNetV2, under Keras's names. Its activations are always ReLU layers and
+  /// its depthwise convolutions of stride 2 always padded by a layer of their own; it cannot be written as a
+  /// Sequential.
+  std::uint32_t version = 1;
   double alpha = 0.25;
   std::uint32_t resolution = 224;
   std::uint32_t classes = 1000;
-  std::uint32_t blocks = 13;  ///< depthwise-separable blocks, from the front: fewer make a small model
+  std::uint32_t blocks = 17;  ///< from the front: fewer make a small model; version 1 has 13, version 2 has 17
   std::uint32_t seed = 1;
 
   bool batch_norm = true;  ///< otherwise a bias of the convolution's own
@@ -238,6 +242,22 @@ inline std::uint32_t scaled_channels(std::uint32_t channels, double alpha) {
   return std::max(1u, static_cast<std::uint32_t>(static_cast<double>(channels) * alpha));
 }
 
+/// The inverted residuals of MobileNet v2.
+struct inverted_residual {
+  std::uint32_t expansion;
+  std::uint32_t channels;  ///< at alpha 1
+  std::uint32_t stride;
+};
+inline constexpr inverted_residual mobilenet_v2_blocks[] = {
+    {1, 16, 1}, {6, 24, 2}, {6, 24, 1}, {6, 32, 2}, {6, 32, 1},  {6, 32, 1},  {6, 64, 2},  {6, 64, 1}, {6, 64, 1},
+    {6, 64, 1}, {6, 96, 1}, {6, 96, 1}, {6, 96, 1}, {6, 160, 2}, {6, 160, 1}, {6, 160, 1}, {6, 320, 1}};
+
+/// The nearest multiple of 8 that is not below 0.9 of `channels`, as Keras rounds the channels of MobileNet v2.
+inline std::uint32_t divisible_by_8(double channels) {
+  const std::uint32_t nearest = std::max(8u, static_cast<std::uint32_t>(channels + 4.0) / 8 * 8);
+  return nearest < 0.9 * channels ? nearest + 8 : nearest;
+}
+
 /// Collects the layers and weights of a model while it is being described.
 class synthetic_writer {
  public:
@@ -246,13 +266,7 @@ class synthetic_writer {
   explicit synthetic_writer(const synthetic_options& options) : options_(options), weights_(options.seed) {}
 
   synthetic_model make() {
-    std::uint32_t channels = convolution("conv1", 3, scaled(32), 3, 2);
-    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(options_.blocks, std::size(mobilenet_blocks)); ++i) {
-      const std::string number = std::to_string(i + 1);
-      depthwise_convolution("conv_dw_" + number, channels, mobilenet_blocks[i].second);
-      channels = convolution("conv_pw_" + number, channels, scaled(mobilenet_blocks[i].first), 1, 1);
-    }
-    add_head(channels);
+    add_head(options_.version == 2 ? add_v2_body() : add_v1_body());
     synthetic_model made;
     if (options_.shuffle_weights) weights_.shuffle(options_.seed);
     weights_.quantise(options_.stored_as);
@@ -267,13 +281,14 @@ class synthetic_writer {
   struct written_layer {
     std::string class_name;
     std::string name;
-    std::string config;  // members, without name
+    std::string config;                    // members, without name
+    std::vector<std::string> inputs = {};  // names of layers; empty: the layer before
   };
 
   std::uint32_t scaled(std::uint32_t channels) const { return scaled_channels(channels, options_.alpha); }
 
-  void add_layer(std::string class_name, std::string name, std::string config) {
-    layers_.push_back({std::move(class_name), std::move(name), std::move(config)});
+  void add_layer(std::string class_name, std::string name, std::string config, std::vector<std::string> inputs = {}) {
+    layers_.push_back({std::move(class_name), std::move(name), std::move(config), std::move(inputs)});
   }
   void add_weight(const std::string& layer, const std::string& variable, std::vector<std::uint32_t> shape, float low,
                   float high) {
@@ -327,17 +342,90 @@ class synthetic_writer {
     add_weight(bn, "moving_mean", {channels}, -0.1f, 0.1f);
     add_weight(bn, "moving_variance", {channels}, 0.5f, 1.5f);
   }
-  void normalise(const std::string& name, std::uint32_t channels) {
+  void add_batch_norm_or_bias(const std::string& name, const std::string& bn, std::uint32_t channels) {
     if (options_.batch_norm) {
-      add_batch_norm(name + "_bn", channels);
+      add_batch_norm(bn, channels);
     } else {
       add_weight(name, "bias", {channels}, -0.1f, 0.3f);
     }
+  }
+  void add_relu_layer(std::string name) {
+    add_layer("ReLU", std::move(name), R"("max_value":6.0,"negative_slope":0.0,"threshold":0.0)");
+  }
+  void normalise(const std::string& name, std::uint32_t channels) {
+    add_batch_norm_or_bias(name, name + "_bn", channels);
     if (options_.relu_layer)
-      add_layer("ReLU", name + "_relu", R"("max_value":6.0,"negative_slope":0.0,"threshold":0.0)");
+      add_relu_layer(name + "_relu");
     else
       add_layer("Activation", name + "_relu", R"("activation":"relu6")");
     if (options_.dropouts) add_layer("Dropout", name + "_dropout", R"("rate":0.2,"noise_shape":null,"seed":null)");
+  }
+
+  std::uint32_t add_v1_body() {
+    std::uint32_t channels = convolution("conv1", 3, scaled(32), 3, 2);
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(options_.blocks, std::size(mobilenet_blocks)); ++i) {
+      const std::string number = std::to_string(i + 1);
+      depthwise_convolution("conv_dw_" + number, channels, mobilenet_blocks[i].second);
+      channels = convolution("conv_pw_" + number, channels, scaled(mobilenet_blocks[i].first), 1, 1);
+    }
+    return channels;
+  }
+
+  // Pads for a 3x3 kernel of stride 2 as Keras does, whose ZeroPadding2D depends on whether the size is even.
+  void v2_padding(const std::string& name, std::uint32_t size) {
+    const std::string sides = size % 2 == 0 ? "[0,1]" : "[1,1]";
+    add_layer("ZeroPadding2D", name, "\"padding\":[" + sides + "," + sides + R"(],"data_format":"channels_last")");
+  }
+  // Without an activation.
+  void v2_convolution(const std::string& name, const std::string& bn, std::uint32_t in, std::uint32_t out) {
+    add_layer("Conv2D", name, "\"filters\":" + std::to_string(out) + "," + window_config(1, 1, false));
+    add_kernel(name, "kernel", {1, 1, in, out}, in);
+    add_batch_norm_or_bias(name, bn, out);
+  }
+  // Returns the height and width that it leaves.
+  std::uint32_t v2_depthwise_convolution(const std::string& prefix, std::uint32_t channels, std::uint32_t size,
+                                         std::uint32_t stride) {
+    if (stride == 2) v2_padding(prefix + "pad", size);
+    const std::string name = prefix + "depthwise";
+    add_layer("DepthwiseConv2D", name, "\"depth_multiplier\":1," + window_config(3, stride, stride == 2));
+    add_kernel(name, "depthwise_kernel", {3, 3, channels, 1}, 9);
+    add_batch_norm_or_bias(name, name + "_BN", channels);
+    add_relu_layer(name + "_relu");
+    return (size + stride - 1) / stride;
+  }
+  std::uint32_t add_v2_body() {
+    std::uint32_t size = options_.resolution;
+    if (options_.zero_padding) v2_padding("Conv1_pad", size);
+    std::uint32_t channels = divisible_by_8(32 * options_.alpha);
+    add_layer("Conv2D", "Conv1",
+              "\"filters\":" + std::to_string(channels) + "," + window_config(3, 2, options_.zero_padding));
+    add_kernel("Conv1", "kernel", {3, 3, 3, channels}, 27);
+    add_batch_norm_or_bias("Conv1", "bn_Conv1", channels);
+    add_relu_layer("Conv1_relu");
+    size = (size + 1) / 2;
+
+    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(options_.blocks, std::size(mobilenet_v2_blocks)); ++i) {
+      const inverted_residual& block = mobilenet_v2_blocks[i];
+      const std::string prefix = i == 0 ? "expanded_conv_" : "block_" + std::to_string(i) + "_";
+      const std::string shortcut = layers_.back().name;
+      const std::uint32_t expanded = channels * block.expansion;
+      if (block.expansion > 1) {
+        v2_convolution(prefix + "expand", prefix + "expand_BN", channels, expanded);
+        add_relu_layer(prefix + "expand_relu");
+      }
+      size = v2_depthwise_convolution(prefix, expanded, size, block.stride);
+      // Keras drops the fraction before it rounds to a multiple of 8.
+      const std::uint32_t out = divisible_by_8(std::floor(block.channels * options_.alpha));
+      v2_convolution(prefix + "project", prefix + "project_BN", expanded, out);
+      if (block.stride == 1 && out == channels)
+        add_layer("Add", prefix + "add", R"("trainable":true)", {shortcut, layers_.back().name});
+      channels = out;
+    }
+
+    const std::uint32_t last = options_.alpha > 1.0 ? divisible_by_8(1280 * options_.alpha) : 1280;
+    v2_convolution("Conv_1", "Conv_1_bn", channels, last);
+    add_relu_layer("out_relu");
+    return last;
   }
 
   void add_head(std::uint32_t channels) {
@@ -372,7 +460,8 @@ class synthetic_writer {
       }
       default: break;
     }
-    add_layer("GlobalAveragePooling2D", "global_average_pooling2d_1",
+    add_layer("GlobalAveragePooling2D",
+              options_.version == 2 ? "global_average_pooling2d" : "global_average_pooling2d_1",
               pooling + (options_.keepdims ? R"(,"keepdims":true)" : ""));
     switch (options_.ends_with) {
       case head::none:
@@ -423,8 +512,13 @@ class synthetic_writer {
   // Height and width where the blocks end.
   std::uint32_t final_size() const {
     std::uint32_t size = (options_.resolution + 1) / 2;
-    for (std::uint32_t i = 0; i < std::min<std::uint32_t>(options_.blocks, std::size(mobilenet_blocks)); ++i)
-      size = (size + mobilenet_blocks[i].second - 1) / mobilenet_blocks[i].second;
+    const auto halve_if = [&](std::uint32_t stride) { size = (size + stride - 1) / stride; };
+    if (options_.version == 2)
+      for (std::size_t i = 0; i < std::min<std::size_t>(options_.blocks, std::size(mobilenet_v2_blocks)); ++i)
+        halve_if(mobilenet_v2_blocks[i].stride);
+    else
+      for (std::size_t i = 0; i < std::min<std::size_t>(options_.blocks, std::size(mobilenet_blocks)); ++i)
+        halve_if(mobilenet_blocks[i].second);
     return size;
   }
 
@@ -435,6 +529,19 @@ class synthetic_writer {
   static std::string entry(const written_layer& l, const std::string& extra_config, const std::string& members) {
     return R"({"class_name":")" + l.class_name + R"(","config":{"name":")" + l.name + "\"," + extra_config + l.config +
            "}" + members + "}";
+  }
+
+  static std::string inbound_nodes(const std::vector<std::string>& inputs, bool keras3) {
+    std::vector<std::string> references;
+    for (const std::string& name : inputs)
+      references.push_back(keras3 ? R"({"class_name":"__keras_tensor__","config":{"shape":[null],"dtype":"float32",)"
+                                    R"("keras_history":[")" +
+                                        name + R"(",0,0]}})"
+                                  : "[\"" + name + "\",0,0,{}]");
+    std::string list = references.front();
+    for (std::size_t i = 1; i < references.size(); ++i) list += "," + references[i];
+    if (!keras3) return "[[" + list + "]]";
+    return R"([{"args":[)" + (references.size() > 1 ? "[" + list + "]" : list) + R"(],"kwargs":{}}])";
   }
 
   std::string functional(const std::string& class_name, bool keras3) const {
@@ -449,14 +556,11 @@ class synthetic_writer {
     entries.push_back(entry(input, "", R"(,"name":"input_1","inbound_nodes":[])"));
     std::string before = input.name;
     for (const written_layer& l : std::span(layers_).first(count)) {
-      const std::string inbound =
-          keras3 ? R"([{"args":[{"class_name":"__keras_tensor__","config":{"shape":[null],"dtype":"float32",)"
-                   R"("keras_history":[")" +
-                       before + R"(",0,0]}}],"kwargs":{}}])"
-                 : "[[[\"" + before + "\",0,0,{}]]]";
       const std::string policy =
           R"("dtype":{"module":"keras","class_name":"DTypePolicy","config":{"name":"float32"}},)";
-      entries.push_back(entry(l, keras3 ? policy : "", ",\"name\":\"" + l.name + R"(","inbound_nodes":)" + inbound));
+      const std::vector<std::string> inputs = l.inputs.empty() ? std::vector{before} : l.inputs;
+      entries.push_back(entry(l, keras3 ? policy : "",
+                              ",\"name\":\"" + l.name + R"(","inbound_nodes":)" + inbound_nodes(inputs, keras3)));
       before = l.name;
     }
     const std::string input_reference = keras3 ? R"(["input_1",0,0])" : R"([["input_1",0,0]])";
@@ -465,6 +569,7 @@ class synthetic_writer {
            R"(],"input_layers":)" + input_reference + R"(,"output_layers":)" + output_reference + "}}";
   }
   std::string sequential() const {
+    if (options_.version == 2) throw std::invalid_argument("a Sequential has no layer with two inputs");
     std::vector<std::string> entries;
     for (std::size_t i = 0; i < layers_.size(); ++i)
       entries.push_back(entry(layers_[i], i == 0 ? "\"batch_input_shape\":" + input_shape() + "," : "", ""));
