@@ -145,6 +145,14 @@ TEST_CASE("a command line that is wrong: exit status 2, what is wrong and how to
       {"convert", "folder", "-o", "m.mnet", "--input-range", "0,inf"},
       {"convert", "folder", "-o", "m.mnet", "--input-range", "0,1x"},
       {"convert", "folder", "-o", "m.mnet", "--weights", "f8"},
+      {"convert", "folder", "-o", "m.mnet", "--resize", "bicubic"},
+      {"convert", "folder", "-o", "m.mnet", "--crop", "left"},
+      {"convert", "folder", "-o", "m.mnet", "--grey", "green"},
+      {"convert", "folder", "-o", "m.mnet", "--like", "resnet"},
+      {"convert", "folder", "-o", "m.mnet", "--output-kind", "boxes"},
+      {"convert", "folder", "-o", "m.mnet", "--input-size", "0"},
+      {"convert", "folder", "-o", "m.mnet", "--input-size", "2049"},
+      {"convert", "folder", "--output", "m.mnet"},
   };
   for (const auto& arguments : wrong) {
     std::string shown;
@@ -443,7 +451,7 @@ TEST_CASE("a model that cannot be used is named") {
       CHECK(run.err == "mobilenet: " + model + ": " + reason + "\n");
     };
     fails(here / "none.mnet", "cannot open: No such file or directory");
-    fails(here.path(), "not a regular file");
+    fails(here.path(), "this is a folder, expected a packed model");
     fails(here / "empty.jpg", "the file is empty");
     fails(here / "a.png", "not a packed model: the first bytes are not those of an .mnet file");
     const auto whole = support::read_file(here.model());

@@ -1,9 +1,11 @@
 // TensorFlow.js models to packed models: what comes out, and each way in which a model can be refused.
 #include "support/files.hpp"
+#include "support/read_model.hpp"
 #include "support/synthetic_model.hpp"
 
 #include "cli/convert.hpp"
 #include "pack/packed_model_writer.hpp"
+#include "tfjs/labels.hpp"
 
 #include <mobilenet/backends/reference.hpp>
 #include <mobilenet/model/open.hpp>
@@ -47,12 +49,7 @@ synthetic_options small() {
   return o;
 }
 
-result<unpacked_model> read_folder(const std::string& folder) {
-  tools::conversion_report report;
-  tools::convert_options options;
-  options.input = folder;
-  return tools::read_model(options, report);
-}
+result<unpacked_model> read_folder(const std::string& folder) { return test::read_model(folder); }
 
 unpacked_model read(const synthetic_model& model) {
   const support::temporary_folder folder;
@@ -231,8 +228,8 @@ TEST_CASE("heads") {
   CHECK(m.layers[7].folded_names == 0);
 
   m = ends(head::scores);
-  CHECK(m.output == output_kind::classes);
-  CHECK(m.layers[7].layer == layers::any_layer(layers::softmax{{1, 1, 3}}));
+  CHECK(m.output == output_kind::values);
+  CHECK(m.layers.size() == 7);
 
   m = ends(head::scores, 1001);
   CHECK(m.layers[7].layer == layers::any_layer(layers::softmax{{1, 1, 1000}}));
@@ -471,85 +468,170 @@ TEST_CASE("a Rescaling layer in front becomes part of the preprocessing") {
 TEST_CASE("what the caller says about the input is followed") {
   const support::temporary_folder folder;
   make_synthetic_model(small()).write_to(folder.path());
-  tools::conversion_report report;
-  tools::convert_options options;
-  options.input = folder / "model.json";
+  convert_options options;
+  const auto read = [&] { return test::read_model(folder / "model.json", options); };
   options.range = {0.0f, 255.0f};
-  CHECK(tools::read_model(options, report).value().preprocessing == preprocessing::to_range(0, 255));
+  CHECK(read().value().preprocessing == preprocessing::to_range(0, 255));
   options.range = {1.0f, 1.0f};
-  CHECK(tools::read_model(options, report).error().message ==
-        "input range: found 1.000000 to 1.000000, expected two different finite numbers");
+  CHECK(read().error().message == "input range: found 1.000000 to 1.000000, expected two different finite numbers");
   options.range = {0.0f, infinity};
-  CHECK_FALSE(tools::read_model(options, report));
+  CHECK_FALSE(read());
+
+  using p = preprocessing;
+  options = {.like = application::nsfwjs};
+  CHECK(read().value().preprocessing == p{.scaling = p::formula::divide_add, .a = 255.0f, .b = 0.0f});
+  options = {.like = application::teachable_machine, .resize = p::resize_method::nearest, .grey = p::grey_rule::mean};
+  CHECK(read().value().preprocessing == p{.scaling = p::formula::divide_add,
+                                          .a = 127.0f,
+                                          .b = -1.0f,
+                                          .resize = p::resize_method::nearest,
+                                          .crop = p::crop_rule::centre_square});
+  options = {.like = application::mobilenet, .crop = p::crop_rule::centre_square};
+  CHECK(read().value().preprocessing == p{.crop = p::crop_rule::centre_square});
 }
 
-TEST_CASE("class names") {
+TEST_CASE("class names in every form") {
+  using names = std::vector<std::string>;
+  const auto parsed = [](std::string_view text, std::uint32_t classes = 3) {
+    return tools::parse_labels(text, classes);
+  };
+  for (const std::string_view text : {
+           "a\nb c\nd\n",
+           "a\nb c\nd",
+           "a\nb c\nd\n\n",
+           "a\r\nb c\r\nd\r\n\r\n",
+           "\xef\xbb\xbf"
+           "a\nb c\nd\n",
+           R"(["a", "b c", "d"])",
+           R"({"d": 2, "a": 0, "b c": 1})",
+           R"({"0": "a", "2": "d", "1": "b c"})",
+           R"({"0": ["n01440764", "a"], "1": ["n01443537", "b c"], "2": ["n01484850", "d"]})",
+           R"( {"packageName": "@teachablemachine/image", "labels": ["a", "b c", "d"], "imageSize": 224})",
+           "\xef\xbb\xbf[\"a\", \"b c\", \"d\"]",
+           "background\na\nb c\nd\n",
+       }) {
+    CAPTURE(text);
+    const auto found = parsed(text);
+    REQUIRE_MESSAGE(found, found.error().message);
+    CHECK(*found == names{"a", "b c", "d"});
+  }
+  CHECK(parsed("a\na\n\xc3\xa4").value() == names{"a", "a", "\xc3\xa4"});
+  CHECK(parsed("background\ntench", 2).value() == names{"background", "tench"});
+
+  struct row {
+    std::string_view text;
+    std::string message;
+  };
+  const row rows[] = {
+      {"a\nb\n", "has 2 lines, expected 3, one for each class of the model"},
+      {"", "has 0 lines, expected 3, one for each class of the model"},
+      {"tench\na\nb\nc\n", "has 4 lines, expected 3, one for each class of the model"},
+      {"a\n\nc\n", "line 2 is empty, expected a class name"},
+      {"a\n\x01z\nc\n", "line 2 is \"\\x01z\", expected text without control characters"},
+      {R"(["a"])", "has 1 names, expected 3, one for each class of the model"},
+      {R"(["a", 2, "c"])", "[1]: found 2, expected a string"},
+      {R"(["a", "", "c"])", "[1]: found \"\", expected a class name without control characters"},
+      {R"(["a", "b")", "not valid JSON at byte 9: Missing a comma or ']' after an array element."},
+      {R"({"a": 0, "b": 1, "c": 3})", "c: found 3, expected a number from 0 to 2, each once"},
+      {R"({"a": 0, "b": 1, "c": 1})", "c: found 1, expected a number from 0 to 2, each once"},
+      {R"({"a": 0, "b": -1, "c": 1})", "b: found -1, expected an integer, 0 or more"},
+      {R"({"0": "a", "x": "b", "2": "c"})", "\"x\": expected a number from 0 to 2, each once"},
+      {R"({"0": "a", "1": {}, "2": "c"})", "1: found an object, expected a string"},
+      {"{}", "has 0 names, expected 3, one for each class of the model"},
+  };
+  for (const row& r : rows) {
+    CAPTURE(r.text);
+    const auto refused = parsed(r.text);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message == r.message);
+  }
+}
+
+TEST_CASE("class names lie beside the model or are given") {
   const support::temporary_folder folder;
   make_synthetic_model(small()).write_to(folder.path());
-  tools::conversion_report report;
-  tools::convert_options options;
-  options.input = folder.path();
-  const auto labels = [&](std::string_view text) {
-    support::write_file(folder / "names", text);
-    options.labels = folder / "names";
-    return tools::read_model(options, report);
-  };
+  convert_options options;
+  const auto read = [&] { return test::read_model(folder.path(), options); };
   using names = std::vector<std::string>;
-  CHECK(tools::read_model(options, report).value().labels.empty());
-  CHECK(labels("a\nb c\nd\n").value().labels == names{"a", "b c", "d"});
-  CHECK(labels("\xef\xbb\xbf"
-               "a\r\na\r\n\xc3\xa4")
-            .value()
-            .labels == names{"a", "a", "\xc3\xa4"});
-  CHECK(report.labels == folder / "names");
-  CHECK(labels("a\nb\n").error().message ==
-        (folder / "names: has 2 lines, expected 3, one for each class of the model"));
-  CHECK(labels("a\n\nc\n").error().message == (folder / "names: line 2 is empty, expected a class name"));
-  CHECK(labels("a\n\x01z\nc\n").error().message ==
-        (folder / "names: line 2 is \"\\x01z\", expected text without control characters"));
-  options.labels = folder / "none";
-  CHECK(tools::read_model(options, report).error().message ==
-        (folder / "none: cannot open: No such file or directory"));
-
-  options.labels.clear();
+  CHECK(read().value().labels.empty());
   support::write_file(folder / "labels.txt", std::string_view("x\ny\nz\n"));
-  CHECK(tools::read_model(options, report).value().labels == names{"x", "y", "z"});
+  CHECK(read().value().labels == names{"x", "y", "z"});
+  support::write_file(folder / "metadata.json", std::string_view(R"({"labels":["1","2"]})"));
+  CHECK(read().value().labels == names{"x", "y", "z"});  // somebody else's metadata
+  options.labels = "a\nb\nc";
+  CHECK(read().value().labels == names{"a", "b", "c"});
+  options.labels = "a\nb";
+  options.labels_name = "my/names";
+  CHECK(read().error().message == "my/names: has 2 lines, expected 3, one for each class of the model");
 
   synthetic_options features = small();
   features.ends_with = head::pooling;
   make_synthetic_model(features).write_to(folder.path());
-  CHECK(tools::read_model(options, report).value().labels.empty());
-  options.labels = folder / "labels.txt";
-  CHECK(tools::read_model(options, report).error().message ==
-        (folder / "labels.txt: class names for a model that ends in features and has no classes"));
+  CHECK(read().error().message == "my/names: class names for a model that computes features and has no classes");
+  options.labels.reset();
+  CHECK(read().value().labels.empty());
 }
 
-TEST_CASE("class names of a model with a background class") {
-  synthetic_options o = small();
-  o.classes = 1001;
+TEST_CASE("Teachable Machine's metadata.json gives labels, preprocessing and image size") {
   const support::temporary_folder folder;
-  make_synthetic_model(o).write_to(folder.path());
-  tools::conversion_report report;
-  tools::convert_options options;
-  options.input = folder.path();
-  options.labels = folder / "names";
-  std::string lines;
-  for (int i = 0; i < 1000; ++i) lines += "class " + std::to_string(i) + "\n";
-  for (const std::string& text : {lines, "background\n" + lines}) {
-    support::write_file(options.labels, std::string_view(text));
-    const auto source = tools::read_model(options, report);
-    REQUIRE(source);
-    CHECK(source->labels.size() == 1000);
-    CHECK(source->labels[0] == "class 0");
-  }
-  support::write_file(options.labels, std::string_view("tench\n" + lines));
-  CHECK_FALSE(tools::read_model(options, report));
+  make_synthetic_model(small()).write_to(folder.path());
+  const auto metadata = [&](std::string_view text) {
+    support::write_file(folder / "metadata.json", text);
+    return test::read_model(folder.path());
+  };
+  const auto made =
+      metadata(R"({"packageName":"@teachablemachine/image","labels":["a","b","c"],"imageSize":16})").value();
+  CHECK(made.labels == std::vector<std::string>{"a", "b", "c"});
+  using p = preprocessing;
+  CHECK(made.preprocessing == p{.scaling = p::formula::divide_add,
+                                .a = 127.0f,
+                                .b = -1.0f,
+                                .resize = p::resize_method::bilinear_half_pixel,
+                                .crop = p::crop_rule::centre_square});
+  CHECK(metadata(R"({"packageName":"@teachablemachine/image","labels":["a"]})").error().message ==
+        (folder / "metadata.json: has 1 names, expected 3, one for each class of the model"));
+  CHECK(
+      metadata(R"({"packageName":"@teachablemachine/image","labels":["a","b","c"],"imageSize":"x"})").error().message ==
+      (folder / "metadata.json: imageSize: found \"x\", expected a positive integer"));
+  CHECK(metadata(R"({"packageName":"@teachablemachine/image")").error().message ==
+        (folder / "metadata.json: not valid JSON at byte 40: Missing a comma or '}' after an object member."));
+  CHECK(metadata(R"({"packageName":"@teachablemachine/audio","labels":["a"]})").value().preprocessing == p{});
+}
+
+TEST_CASE("linear outputs are what the options, their names or their number say") {
+  const support::temporary_folder folder;
+  const auto read = [&](std::uint32_t outputs, const convert_options& options) {
+    synthetic_options o = small();
+    o.ends_with = head::scores;
+    o.classes = outputs;
+    make_synthetic_model(o).write_to(folder.path());
+    return test::read_model(folder.path(), options);
+  };
+  const auto ends_with_softmax = [](const unpacked_model& m) {
+    return std::holds_alternative<layers::softmax>(m.layers.back().layer);
+  };
+  const auto is = [&](const result<unpacked_model>& m, output_kind kind) {
+    REQUIRE(m);
+    CHECK(m->output == kind);
+    CHECK(ends_with_softmax(*m) == (kind == output_kind::classes));
+  };
+  is(read(3, {}), output_kind::values);
+  is(read(3, {.labels = "a\nb\nc"}), output_kind::classes);
+  is(read(3, {.kind = output_kind::classes}), output_kind::classes);
+  is(read(3, {.kind = output_kind::features}), output_kind::features);
+  is(read(1000, {}), output_kind::classes);
+  is(read(1001, {}), output_kind::classes);
+  is(read(1001, {.kind = output_kind::values}), output_kind::values);
+  is(read(1, {}), output_kind::values);
+  CHECK(read(1, {.kind = output_kind::classes}).error().message ==
+        (folder /
+         "model.json: output kind: found classes, expected features or values: the model ends in dense of 1x1x1"));
 }
 
 TEST_CASE("a model is not written over its own source") {
   const support::temporary_folder folder;
   make_synthetic_model(small()).write_to(folder.path());
-  tools::convert_options options;
+  tools::convert_command options;
   options.input = folder.path();
   options.labels = options.output = folder / "names";
   support::write_file(options.labels, std::string_view("a\n"));
@@ -575,21 +657,21 @@ TEST_CASE("convert writes a model that opens, and says what it did") {
   o.resolution = 71;
   o.classes = 17;
   make_synthetic_model(o).write_to(folder.path());
-  tools::convert_options options;
+  tools::convert_command options;
   options.input = folder.path();
   options.output = folder / "model.mnet";
-  const auto report = tools::convert(options);
-  REQUIRE(report);
+  const auto made = tools::convert(options);
+  REQUIRE(made);
+  const conversion_report& report = made->report;
   const auto model = open_model(options.output, {.verify_checksums = true});
   REQUIRE(model);
-  CHECK(report->model_json == folder / "model.json");
-  CHECK(report->form == "layers model");
-  CHECK(report->name == "synthetic");
-  CHECK(report->source_weights == 137);
-  CHECK(report->file_bytes == fs::file_size(options.output));
-  CHECK(report->layers == 30);
-  CHECK(report->input == shape{71, 71, 3});
-  CHECK(report->classes == 17);
+  CHECK(report.model_json == folder / "model.json");
+  CHECK(report.form == "layers model");
+  CHECK(report.name == "synthetic");
+  CHECK(report.source_weights == 137);
+  CHECK(report.layers == 30);
+  CHECK(made->bytes == support::read_file(options.output));
+  CHECK(shape(model->input_type()) == shape{71, 71, 3});
   CHECK(model->class_count() == 17);
   CHECK(model->output_type().channels == 17);
 
@@ -603,11 +685,45 @@ TEST_CASE("convert writes a model that opens, and says what it did") {
   CHECK(support::read_file(options.output) == first);
 }
 
+TEST_CASE("a host may deliver the files") {
+  const support::temporary_folder folder;
+  make_synthetic_model(small()).write_to(folder.path());
+  std::vector<std::string> asked;
+  const deliver_file deliver = [&](const std::string& name) -> result<std::vector<std::byte>> {
+    asked.push_back(name);
+    if (!fs::exists(folder / name)) return error{errc::io_error, "not there"};
+    return support::read_file(folder / name);
+  };
+  const auto made = convert_model(deliver);
+  REQUIRE_MESSAGE(made, made.error().message);
+  CHECK(made->bytes == convert_model(folder.path()).value().bytes);
+  CHECK(asked.front() == "model.json");
+  CHECK(std::count(asked.begin(), asked.end(), "model.json") == 1);
+  CHECK(made->report.files.size() == made->report.shards + 1);
+
+  const std::string shard = made->report.files.back();
+  fs::remove(folder / shard);
+  CHECK(convert_model(deliver).error().message == shard + ": not there (a shard of model.json)");
+  support::write_file(folder / shard, std::string_view(""));
+  CHECK(convert_model(deliver).error().message == shard + ": the file is empty (a shard of model.json)");
+  CHECK(convert_model([](const std::string&) {
+          return result<std::vector<std::byte>>(error{errc::io_error, "no net"});
+        })
+            .error()
+            .message == "model.json: no net");
+  CHECK(convert_model([](const std::string& name) {
+          if (name == "labels.txt") return result<std::vector<std::byte>>(error{errc::out_of_memory, "too large"});
+          return result<std::vector<std::byte>>(error{errc::io_error, "no net"});
+        })
+            .error()
+            .code == errc::io_error);
+}
+
 TEST_CASE("a conversion that fails leaves the output as it was") {
   const support::temporary_folder in, out;
   const synthetic_model model = make_synthetic_model(small());
   model.write_to(in.path());
-  tools::convert_options options;
+  tools::convert_command options;
   options.input = in.path();
   options.output = out / "model.mnet";
   REQUIRE(tools::convert(options));
@@ -858,7 +974,7 @@ TEST_CASE("weights that are not finite name their layer") {
   m.layer("Conv2D", "conv", R"("filters":1,"kernel_size":1,"use_bias":false)");
   m.weight("conv/kernel", "[1,1,3,1]", {1, infinity, 2});
   m.write_to(folder);
-  tools::convert_options options;
+  tools::convert_command options;
   options.input = folder.path();
   options.output = folder / "model.mnet";
   CHECK(tools::convert(options).error().message ==

@@ -39,7 +39,7 @@ struct workplace {
     o.blocks = 2;
     o.classes = 3;
     test::make_synthetic_model(o).write_to(folder.path());
-    tools::convert_options options;
+    tools::convert_command options;
     options.input = folder.path();
     options.output = model;
     REQUIRE(tools::convert(options));
@@ -118,7 +118,8 @@ TEST_CASE("layers that have no activation, or are not there") {
                         "'conv1_relu'\n");
   done = w.embed({w.picture, "--layer", "conv9"});
   CHECK(done.status == 1);
-  CHECK(done.err == "mobilenet: " + w.model + ": the model has no layer 'conv9'\n");
+  CHECK(done.err ==
+        "mobilenet: " + w.model + ": the model has no layer 'conv9' (mobilenet inspect MODEL --layers lists all)\n");
 }
 
 TEST_CASE("a NumPy array has a row for each picture, NaN for one that cannot be read") {

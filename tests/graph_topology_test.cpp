@@ -1,9 +1,9 @@
 // Graph models: what becomes of their operations, and each way in which one can be refused.
 // That the answers are right is model_variations_test.cpp's and golden_test.cpp's to say.
 #include "support/files.hpp"
+#include "support/read_model.hpp"
 #include "support/synthetic_graph.hpp"
 
-#include "cli/convert.hpp"
 #include "pack/packed_model_writer.hpp"
 
 #include <doctest/doctest.h>
@@ -38,10 +38,7 @@ struct model_folder {
 
   result<tools::unpacked_model> read(std::string_view json) const {
     support::write_file(folder / "model.json", json);
-    tools::conversion_report report;
-    tools::convert_options options;
-    options.input = folder.path();
-    return tools::read_model(options, report);
+    return test::read_model(folder.path());
   }
   std::string failure(std::string_view json) const {
     const auto made = read(json);

@@ -4,9 +4,8 @@
 #include "support/backends.hpp"
 #include "support/files.hpp"
 
-#include "cli/convert.hpp"
-#include "pack/packed_model_writer.hpp"
 #include "tfjs/json_value.hpp"
+#include "tfjs/read_model.hpp"
 
 #include <mobilenet/backends/reference.hpp>
 #include <mobilenet/model/packed_model.hpp>
@@ -59,13 +58,9 @@ TEST_CASE_TEMPLATE("models in all variations answer as TensorFlow.js does", B, M
     CAPTURE(name);
     const support::temporary_folder folder;
     model.write_to(folder.path());
-    tools::convert_options options;
-    options.input = folder.path();
-    tools::conversion_report report;
-    const auto source = tools::read_model(options, report);
-    REQUIRE_MESSAGE(source, source.error().message);
-    const auto bytes = tools::write_packed_model(*source).value();
-    const packed_model packed = packed_model::from_bytes(bytes).value();
+    const auto made = convert_model(folder.path());
+    REQUIRE_MESSAGE(made, made.error().message);
+    const packed_model packed = packed_model::from_bytes(made->bytes).value();
     auto net = network<B>::prepare(packed).value();
 
     // TensorFlow.js got the input of the self-test. A graph's own scaling is part of our preprocessing.
@@ -96,10 +91,10 @@ TEST_CASE("a graph that scales its input takes pixels from 0 to 1, another from 
     o.scales_input = scales;
     const support::temporary_folder folder;
     test::make_synthetic_graph(o).write_to(folder.path());
-    tools::convert_options options;
-    options.input = folder.path();
-    tools::conversion_report report;
-    const auto source = tools::read_model(options, report).value();
+    const tools::folder_files files(folder.path());
+    convert_options options;
+    conversion_report report;
+    const auto source = tools::read_model(files, options, report).value();
     CHECK(source.preprocessing.scaling == preprocessing::formula::multiply_add);
     CHECK(source.preprocessing.a == static_cast<float>(2.0 / 255.0));
     CHECK(source.preprocessing.b == -1.0f);
@@ -113,15 +108,13 @@ TEST_CASE("a graph that scales its input takes pixels from 0 to 1, another from 
       std::memcpy(shard.data(), &step, sizeof step);
       const support::temporary_folder other;
       model.write_to(other.path());
-      tools::convert_options pixels;
-      pixels.input = other.path();
-      const auto p = tools::read_model(pixels, report).value().preprocessing;
+      const auto p = tools::read_model(tools::folder_files(other.path()), {}, report).value().preprocessing;
       CHECK(p.a == doctest::Approx(1.0 / 127.5));
       CHECK(p.b == -1.0f);
       CHECK(report.notes.back() == "the graph scales its input by itself: it gets pixels from 0 to 255");
     }
     options.range = {0.0f, 255.0f};
-    const auto raw = tools::read_model(options, report).value();
+    const auto raw = tools::read_model(files, options, report).value();
     CHECK(raw.preprocessing.a == (scales ? 2.0f : 1.0f));
     CHECK(raw.preprocessing.b == (scales ? -1.0f : 0.0f));
   }

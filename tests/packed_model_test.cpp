@@ -495,11 +495,20 @@ TEST_CASE("10,000 additions are refused") {
 
 TEST_CASE("each preprocessing field that is wrong has its message") {
   using record = format::preprocessing;
-  check_preprocessing([](record& r) { r.formula = 2; }, "preprocessing.formula is 2, expected 0 or 1");
+  check_preprocessing([](record& r) { r.formula = 3; }, "preprocessing.formula is 3, expected 0 to 2");
   check_preprocessing([](record& r) { r.a = infinity; }, "preprocessing: a or b is not finite");
   check_preprocessing([](record& r) { r.b = std::nanf(""); }, "preprocessing: a or b is not finite");
   check_preprocessing([](record& r) { r.b = -0.0f; }, "preprocessing.b is 0, and pixels are divided by it");
-  check_preprocessing([](record& r) { r.output = 2; }, "preprocessing.output is 2, expected 0 or 1");
+  check_preprocessing([](record& r) { r.output = 3; }, "preprocessing.output is 3, expected 0 to 2");
+  check_preprocessing(
+      [](record& r) {
+        r.formula = 2;
+        r.a = 0.0f;
+      },
+      "preprocessing.a is 0, and pixels are divided by it");
+  check_preprocessing([](record& r) { r.resize = 3; }, "preprocessing.resize is 3, expected 0 to 2");
+  check_preprocessing([](record& r) { r.crop = 2; }, "preprocessing.crop is 2, expected 0 or 1");
+  check_preprocessing([](record& r) { r.grey = 1; }, "preprocessing.grey is 1, expected 0 for three channels");
   check_preprocessing([](record& r) { r.output = 0; },
                       "preprocessing.class_offset is 1, expected 0 for a model without classes");
   check_preprocessing([](record& r) { r.class_offset = 2; },

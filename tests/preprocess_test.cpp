@@ -15,10 +15,13 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <random>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "tfjs/json_value.hpp"
 
 #if MOBILENET_WITH_DECODE
 #include <mobilenet/image/decode_image.hpp>
@@ -40,8 +43,9 @@ using mobilenet::tensor;
 constexpr preprocessing layers_profile{};
 constexpr preprocessing graph_profile = preprocessing::to_range(0.0f, 1.0f);
 
-tensor preprocessed(const preprocessing& profile, const image_view& image, std::uint32_t height, std::uint32_t width) {
-  auto out = tensor::create({height, width, 3});
+tensor preprocessed(const preprocessing& profile, const image_view& image, std::uint32_t height, std::uint32_t width,
+                    std::uint32_t channels = 3) {
+  auto out = tensor::create({height, width, channels});
   REQUIRE(out);
   preprocessor run(profile);
   const auto done = run(image, out->view());
@@ -158,6 +162,54 @@ TEST_CASE("any size becomes any size bit for bit by the formula of TensorFlow.js
   }
 }
 
+TEST_CASE("every rule gives bit for bit what TensorFlow.js gives") {
+  const auto text = support::read_file(MOBILENET_SOURCE_DIR "/tests/reference/preprocessing.json");
+  const auto document =
+      mobilenet::tools::json_document::parse({reinterpret_cast<const char*>(text.data()), text.size()}).value();
+  using p = preprocessing;
+  const std::map<std::string, p> scalings{
+      {"mobilenet layers", {}},
+      {"mobilenet graph", p::to_range(-1.0f, 1.0f)},
+      {"nsfwjs", {.scaling = p::formula::divide_add, .a = 255.0f, .b = 0.0f}},
+      {"teachable machine", {.scaling = p::formula::divide_add, .a = 127.0f, .b = -1.0f}},
+  };
+  const std::map<std::string, p::resize_method> resizes{{"bilinear_aligned", p::resize_method::bilinear_aligned},
+                                                        {"bilinear_half_pixel", p::resize_method::bilinear_half_pixel},
+                                                        {"nearest", p::resize_method::nearest}};
+  const std::map<std::string, p::grey_rule> greys{
+      {"colour", {}}, {"red", p::grey_rule::red}, {"luma", p::grey_rule::luma}, {"mean", p::grey_rule::mean}};
+  const mobilenet::tools::json_value answers = document.root();
+  REQUIRE(answers.size() == scalings.size() * resizes.size() * greys.size() * 5);
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    const mobilenet::tools::json_value answer = answers[i];
+    const auto word = [&](const char* field) { return std::string(answer[field].string().value()); };
+    const auto side = [&](const char* field, std::size_t n) { return answer[field][n].positive_integer().value(); };
+    CAPTURE(i);
+    std::vector<std::uint8_t> pixels(side("from", 0) * side("from", 1) * 3);
+    for (std::uint32_t s = 0; s < pixels.size(); ++s)
+      pixels[s] = static_cast<std::uint8_t>(((s + 1) * 2654435761u) >> 24);
+    p profile = scalings.at(word("scaling"));
+    profile.resize = resizes.at(word("resize"));
+    profile.grey = greys.at(word("grey"));
+    const tensor input = preprocessed(profile, packed_view(pixels.data(), side("from", 1), side("from", 0)),
+                                      side("to", 0), side("to", 1), word("grey") == "colour" ? 3 : 1);
+    CHECK(support::sha256(bytes_of(input)) == word("sha256"));
+  }
+}
+
+TEST_CASE("a centre square leaves out as much at both ends, an odd pixel at the end") {
+  const auto pixels = random_pixels(7 * 4 * 3, 9);
+  const std::size_t row = 7 * 3;
+  preprocessing square;
+  square.crop = preprocessing::crop_rule::centre_square;
+  const image_view wide{pixels.data(), 7, 4, row, pixel_format::rgb};
+  const image_view middle{pixels.data() + 3, 4, 4, row, pixel_format::rgb};
+  CHECK(std::ranges::equal(bytes_of(preprocessed(square, wide, 5, 3)), bytes_of(preprocessed({}, middle, 5, 3))));
+  const image_view tall{pixels.data(), 3, 4, row, pixel_format::rgb};
+  const image_view upper{pixels.data(), 3, 3, row, pixel_format::rgb};
+  CHECK(std::ranges::equal(bytes_of(preprocessed(square, tall, 5, 3)), bytes_of(preprocessed({}, upper, 5, 3))));
+}
+
 TEST_CASE("the two profiles scale every sample as TensorFlow.js does") {
   CHECK(layers_profile.apply(0) == -1.0f);
   CHECK(layers_profile.apply(255) == 1.0f);
@@ -168,9 +220,9 @@ TEST_CASE("the two profiles scale every sample as TensorFlow.js does") {
   for (int x = 0; x < 256; ++x) {
     const volatile float product = static_cast<float>(x) * symmetric.a;
     const volatile float sum = product - 1.0f;
-    CHECK(std::bit_cast<std::uint32_t>(symmetric.apply(static_cast<std::uint8_t>(x))) ==
+    CHECK(std::bit_cast<std::uint32_t>(symmetric.apply(static_cast<float>(x))) ==
           std::bit_cast<std::uint32_t>(float{sum}));
-    CHECK(layers_profile.apply(static_cast<std::uint8_t>(x)) == (static_cast<float>(x) - 127.5f) / 127.5f);
+    CHECK(layers_profile.apply(static_cast<float>(x)) == (static_cast<float>(x) - 127.5f) / 127.5f);
   }
 }
 
@@ -227,7 +279,8 @@ TEST_CASE("a view that cannot be read is refused") {
   auto out = tensor::create({2, 2, 3});
   REQUIRE(out);
   preprocessor run;
-  const auto refused = [&](const image_view& image, mobilenet::tensor_view<float> to, errc code, const std::string& message) {
+  const auto refused = [&](const image_view& image, mobilenet::tensor_view<float> to, errc code,
+                           const std::string& message) {
     const auto done = run(image, to);
     REQUIRE_FALSE(done);
     CHECK(done.error().code == code);
@@ -243,9 +296,9 @@ TEST_CASE("a view that cannot be read is refused") {
   refused({pixels.data(), 2, 2, 6, static_cast<pixel_format>(77)}, out->view(), errc::invalid_argument,
           "image: pixel format is 77, expected 0 to 4");
   refused(packed_view(pixels.data(), 2, 2), {out->data(), {2, 2, 4}}, errc::shape_mismatch,
-          "preprocess: output is 2x2x4, expected 3 channels");
+          "preprocess: output is 2x2x4, expected 3 channels or 1");
   refused(packed_view(pixels.data(), 2, 2), {out->data(), {0, 2, 3}}, errc::shape_mismatch,
-          "preprocess: output is 0x2x3, expected 3 channels");
+          "preprocess: output is 0x2x3, expected 3 channels or 1");
   refused(packed_view(pixels.data(), 2, 2), {nullptr, {2, 2, 3}}, errc::invalid_argument,
           "preprocess: output data is null");
 }

@@ -115,9 +115,9 @@ TEST_CASE("activation functions: worked examples") {
   CHECK(of(swish, 1.0f) == doctest::Approx(0.73105858));
   CHECK(of(gelu, 1.0f) == doctest::Approx(0.84134475));
   CHECK(of(gelu_tanh, 1.0f) == doctest::Approx(0.84119199));
-  CHECK(of(hard_sigmoid, 1.0f) == doctest::Approx(0.7));
-  CHECK(of(hard_sigmoid, -3.0f) == 0.0);
-  CHECK(of(hard_sigmoid, 3.0f) == 1.0);
+  CHECK(of(hard_sigmoid, 1.0f, 0.2f) == doctest::Approx(0.7));
+  CHECK(of(hard_sigmoid, -3.0f, 0.2f) == 0.0);
+  CHECK(of(hard_sigmoid, 3.0f, 0.2f) == 1.0);
   CHECK(of(leaky_relu, -2.0f, 0.25f) == -0.5);
   CHECK(of(mish, 1.0f) == doctest::Approx(0.86509839));
 }

@@ -3,10 +3,8 @@
 #include "support/files.hpp"
 
 #include <mobilenet/classifier.hpp>
+#include <mobilenet/convert.hpp>
 #include <mobilenet/image/decode_image.hpp>
-
-#include "cli/convert.hpp"
-#include "pack/packed_model_writer.hpp"
 
 #include <doctest/doctest.h>
 
@@ -36,12 +34,7 @@ const fs::path folder = fs::path(MOBILENET_SOURCE_DIR) / "models" / "fashion_mni
 constexpr const char* dataset = "/usr/share/datasets/fashion-mnist/";
 
 const std::vector<std::byte>& model_bytes() {
-  static const std::vector<std::byte> bytes = [] {
-    tools::conversion_report report;
-    tools::convert_options options;
-    options.input = folder.string();
-    return tools::write_packed_model(tools::read_model(options, report).value()).value();
-  }();
+  static const std::vector<std::byte> bytes = convert_model(folder.string()).value().bytes;
   return bytes;
 }
 

@@ -33,7 +33,10 @@ struct model_folder {
   }
   mobilenet::result<tfjs_model> open_text(std::string_view text) const {
     support::write_file(folder / "model.json", text);
-    return tfjs_model::open(folder.path());
+    return open(folder.path());
+  }
+  static mobilenet::result<tfjs_model> open(const std::string& path) {
+    return tfjs_model::open(mobilenet::tools::folder_files(path));
   }
   // The error's message, the folder's name left out of it.
   std::string failure(const mobilenet::result<tfjs_model>& opened) const {
@@ -245,9 +248,9 @@ TEST_CASE("each way a model.json can be no model has its message") {
     CAPTURE(r.text.substr(0, 100));
     CHECK(m.failure(m.open_text(r.text)) == r.message);
   }
-  CHECK(m.failure(tfjs_model::open(m.folder / "none.json")) == "none.json: cannot open: No such file or directory");
+  CHECK(m.failure(m.open(m.folder / "none.json")) == "none.json: cannot open: No such file or directory");
   std::filesystem::remove(m.folder / "model.json");
-  CHECK(m.failure(tfjs_model::open(m.folder.path())) == "model.json: cannot open: No such file or directory");
+  CHECK(m.failure(m.open(m.folder.path())) == "model.json: cannot open: No such file or directory");
 }
 
 TEST_CASE("of two members of one name the last counts, as in JavaScript") {

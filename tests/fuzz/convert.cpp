@@ -1,8 +1,8 @@
 // A TensorFlow.js model: the text of model.json, a NUL byte, and the bytes of its only shard, "w.bin".
 #include "target.hpp"
 
-#include "cli/convert.hpp"
 #include "pack/packed_model_writer.hpp"
+#include "tfjs/read_model.hpp"
 
 #include <mobilenet/model/open.hpp>
 
@@ -47,10 +47,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   write(folder.path + "/model.json", all.substr(0, json_end));
   write(folder.path + "/w.bin", json_end == all.npos ? std::string_view{} : all.substr(json_end + 1));
 
-  tools::convert_options options;
-  options.input = folder.path;
-  tools::conversion_report report;
-  const auto source = tools::read_model(options, report);
+  conversion_report report;
+  const auto source = tools::read_model(tools::folder_files(folder.path), {}, report);
   if (!source) return fuzz::check_message(source.error().message);
   std::uint64_t work = 0;
   for (const auto& l : source->layers) work += layers::work(l.layer) + layers::output_type(l.layer).elements();

@@ -4,6 +4,7 @@
 #include "cli/for_each_image.hpp"
 #include "cli/image_queue.hpp"
 #include "cli/json_output.hpp"
+#include "cli/open_packed.hpp"
 #include "cli/read_image.hpp"
 
 #include <mobilenet/classifier_pool.hpp>
@@ -121,7 +122,7 @@ result<bool> classify_with(const classify_options& options) {
     if (!e.message.starts_with(options.model)) e.message.insert(0, options.model + ": ");
     return e;
   };
-  auto model = open_model(options.model);
+  auto model = open_packed(options.model);
   if (!model) return std::move(model).error();
   if (model->output() != output_kind::classes)
     return in_model(

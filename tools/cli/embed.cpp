@@ -4,6 +4,7 @@
 #include "cli/for_each_image.hpp"
 #include "cli/image_queue.hpp"
 #include "cli/json_output.hpp"
+#include "cli/open_packed.hpp"
 #include "cli/read_image.hpp"
 
 #include <mobilenet/classifier_pool.hpp>
@@ -24,7 +25,7 @@ namespace {
 
 // The value that a layer computes, or else the one that the class scores are computed from.
 result<value_id> wanted_value(const packed_model& model, const std::string& layer) {
-  if (!layer.empty()) return model.activation_of(layer);
+  if (!layer.empty()) return find_layer(model, layer);
   if (const auto standard = model.embedding_value()) return *standard;
   return error{errc::unsupported, "the model has no pooling layer: name the layer with --layer"};
 }
@@ -100,7 +101,7 @@ result<std::vector<float>> embed_one(classifier<B>& classifier, const queued_ima
 
 template <class B>
 result<bool> embed_with(const embed_options& options) {
-  const auto model = open_model(options.model);
+  const auto model = open_packed(options.model);
   if (!model) return model.error();
   const auto in_model = [&](const error& e) { return error{e.code, options.model + ": " + e.message}; };
   const auto value = wanted_value(*model, options.layer);

@@ -1,10 +1,14 @@
 #include "cli/inspect.hpp"
 
 #include "cli/built_in_backends.hpp"
+#include "cli/open_packed.hpp"
+#include "cli/profile_text.hpp"
 #include "cli/text.hpp"
 
 #include <mobilenet/model/open.hpp>
 #include <mobilenet/network.hpp>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -70,6 +74,7 @@ void print_table(const std::vector<table_row>& rows) {
 }
 
 void print_layers(const packed_model& model) {
+  const bool to_terminal = ::isatty(STDOUT_FILENO) != 0;  // whose lines are short; a program wants whole names
   std::vector<table_row> rows{
       {"#", "layer", "kind", "input", "output", "window", "parameters", "multiply-adds", "bytes"}};
   std::uint64_t parameters = 0;
@@ -81,7 +86,7 @@ void print_layers(const packed_model& model) {
     parameters += node_parameters;
     multiply_adds += node_multiply_adds;
     bytes += weight_bytes(n);
-    rows.push_back({std::to_string(rows.size()), shortened(printable(n.name()), 32),
+    rows.push_back({std::to_string(rows.size()), to_terminal ? shortened(printable(n.name()), 32) : printable(n.name()),
                     std::string(layers::kind_name(n.layer)), to_string(layers::input_type(n.layer)),
                     to_string(layers::output_type(n.layer)), window_of(n.layer), with_separators(node_parameters),
                     with_separators(node_multiply_adds), with_separators(weight_bytes(n))});
@@ -92,13 +97,6 @@ void print_layers(const packed_model& model) {
 }
 
 // ---- everything else
-
-std::string scaling(const preprocessing& p) {
-  char text[96];
-  const char* form = p.scaling == preprocessing::formula::multiply_add ? "x * %.9g + %.9g" : "(x - %.9g) / %.9g";
-  std::snprintf(text, sizeof text, form, static_cast<double>(p.a), static_cast<double>(p.b));
-  return text;
-}
 
 void print_labels(const packed_model& model) {
   constexpr std::uint32_t shown = 3;
@@ -135,13 +133,8 @@ void print_model(const std::string& path, const packed_model& model) {
   const bool halves = std::any_of(model.nodes().begin(), model.nodes().end(),
                                   [](const node& n) { return n.weights.type == element::f16; });
   print_field("weights", halves ? "float16" : "float32");
-  print_field("input", to_string(model.input_type()) + ", every sample x of a pixel enters as " +
-                           scaling(model.preprocessing()));
-  if (model.output() == output_kind::classes)
-    print_field("output", with_separators(model.class_count()) + " classes" +
-                              (model.class_offset() != 0 ? " after 1 for \"background\", which is not ranked" : ""));
-  else
-    print_field("output", to_string(model.output_type()) + " features, no classes");
+  print_field("input", input_text(model));
+  print_field("output", output_text(model));
   print_labels(model);
   print_provenance(model.provenance());
   print_sections(model);
@@ -200,9 +193,12 @@ result<void> verify(const std::string& path, const packed_model& model) {
 }  // namespace
 
 result<void> inspect(const inspect_options& options) {
-  const auto model = open_model(options.model);
+  const auto model = open_packed(options.model);
   if (!model) return model.error();
-  print_model(options.model, *model);
+  if (options.layers)
+    for (const std::string_view name : layer_names(*model)) print(printable(name) + "\n");
+  else
+    print_model(options.model, *model);
   result<void> done;
   if (options.verify) done = verify(options.model, *model);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)

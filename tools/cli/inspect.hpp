@@ -9,6 +9,7 @@ namespace mobilenet::tools {
 
 struct inspect_options {
   std::string model;
+  bool layers = false;  ///< only the names of the layers that have an activation, one a line
   bool verify = false;  ///< compare all checksums and replay the self-test on every back end
 };
 

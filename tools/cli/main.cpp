@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,9 @@
 namespace {
 
 using namespace mobilenet::tools;
+using mobilenet::application;
+using mobilenet::convert_options;
+using mobilenet::input_range;
 
 enum exit_code { exit_ok = 0, exit_failed = 1, exit_usage = 2 };
 
@@ -51,75 +55,108 @@ CLI::Validator without_description(CLI::Validator check) { return check.descript
 
 // ---- convert
 
-void add_convert(CLI::App& app, convert_options& options) {
-  CLI::App* command = app.add_subcommand("convert", "Turn a TensorFlow.js model into one packed file (.mnet)");
-  command->footer(
-      "Example:\n"
-      "  mobilenet convert mobilenet_v1_1.0_224/ -o mobilenet.mnet --labels models/imagenet_labels.txt\n"
-      "Reads model.json and the weight files that it names. The output appears as a whole or not at all.");
-  command->add_option("MODEL", options.input, "model.json, or the folder that it is in")->required()->type_name("");
-  command->add_option("-o,--output", options.output, "The packed model to write")->required()->type_name("FILE");
-  command
-      ->add_option("--labels", options.labels,
-                   "Class names, one a line in the order of the classes (default: labels.txt beside model.json)")
-      ->type_name("FILE");
+// An option whose words stand for values.
+template <class T>
+void add_choice(CLI::App* command, const std::string& name, std::optional<T>& chosen,
+                const std::vector<std::pair<std::string, T>>& choices, const std::string& description) {
+  std::vector<std::string> words;
+  for (const auto& [word, value] : choices) words.push_back(word);
   command
       ->add_option_function<std::string>(
-          "--input-range",
-          [&options](const std::string& text) {
-            const char* at = text.c_str();
-            char* end = nullptr;
-            const float low = std::strtof(at, &end);
-            const bool comma = end != at && *end == ',';
-            const char* second = comma ? end + 1 : end;
-            const float high = std::strtof(second, &end);
-            if (!comma || end == second || *end != '\0' || !std::isfinite(low) || !std::isfinite(high) || !(low < high))
-              throw CLI::ValidationError("--input-range", "found \"" + text + "\", expected MIN,MAX like -1,1");
-            options.range = input_range{low, high};
+          name,
+          [&chosen, choices](const std::string& given) {
+            for (const auto& [word, value] : choices)
+              if (word == given) chosen = value;
           },
-          "What black and white pixels become before they enter the network (default: as such models are trained)")
+          description)
+      ->check(without_description(CLI::IsMember(words)))
+      ->type_name(joined(words));
+}
+
+input_range parse_range(const std::string& text) {
+  const char* at = text.c_str();
+  char* end = nullptr;
+  const float low = std::strtof(at, &end);
+  const bool comma = end != at && *end == ',';
+  const char* second = comma ? end + 1 : end;
+  const float high = std::strtof(second, &end);
+  if (!comma || end == second || *end != '\0' || !std::isfinite(low) || !std::isfinite(high) || !(low < high))
+    throw CLI::ValidationError("--input-range", "found \"" + text + "\", expected MIN,MAX like -1,1");
+  return {low, high};
+}
+
+void add_preprocessing(CLI::App* command, convert_options& options) {
+  using p = mobilenet::preprocessing;
+  add_choice<application>(command, "--like", options.like,
+                          {{"mobilenet", application::mobilenet},
+                           {"nsfwjs", application::nsfwjs},
+                           {"teachable-machine", application::teachable_machine}},
+                          "Treat images as this application does (default: teachable-machine if its metadata.json is "
+                          "beside model.json, else mobilenet)");
+  command
+      ->add_option_function<std::string>(
+          "--input-range", [&options](const std::string& text) { options.range = parse_range(text); },
+          "What black and white pixels become before they enter the network")
       ->type_name("MIN,MAX");
+  add_choice<p::resize_method>(command, "--resize", options.resize,
+                               {{"aligned", p::resize_method::bilinear_aligned},
+                                {"half-pixel", p::resize_method::bilinear_half_pixel},
+                                {"nearest", p::resize_method::nearest}},
+                               "Bilinear with aligned corners, bilinear with half-pixel centres, or the nearest pixel");
+  add_choice<p::crop_rule>(command, "--crop", options.crop,
+                           {{"none", p::crop_rule::none}, {"square", p::crop_rule::centre_square}},
+                           "The part of an image that is used: all of it, or the centre square");
+  add_choice<p::grey_rule>(
+      command, "--grey", options.grey,
+      {{"red", p::grey_rule::red}, {"luma", p::grey_rule::luma}, {"mean", p::grey_rule::mean}},
+      "What a model of one channel sees of a colour (default: red, as tf.browser.fromPixels(image, 1))");
+  command
+      ->add_option("--input-size", options.input_size,
+                   "Height and width of the input, if the model leaves them open (default: 224)")
+      ->check(without_description(CLI::Range(1u, 2048u)))
+      ->type_name("N");
+}
+
+void add_convert(CLI::App& app, convert_command& convert) {
+  CLI::App* command = app.add_subcommand("convert", "Turn a TensorFlow.js model into one packed file (.mnet)");
+  command->footer(
+      "Examples:\n"
+      "  mobilenet convert mobilenet_v1_1.0_224/ -o mobilenet.mnet --labels models/imagenet_labels.txt\n"
+      "  mobilenet convert my_teachable_machine/ -o my.mnet\n"
+      "  mobilenet convert nsfwjs/quant_nsfw_mobilenet/ -o nsfw.mnet --like nsfwjs --labels labels.txt\n"
+      "Reads model.json and the weight files that it names. The output appears as a whole or not at all.");
+  command->add_option("MODEL", convert.input, "model.json, or the folder that it is in")->required()->type_name("");
+  command->add_option("-o", convert.output, "The packed model to write")->required()->type_name("FILE");
+  command
+      ->add_option(
+          "--labels", convert.labels,
+          "Class names: one a line, a JSON array, Keras class indices, or metadata.json (default: metadata.json "
+          "of Teachable Machine, or labels.txt beside model.json)")
+      ->type_name("FILE");
+  command->add_option("--output", convert.options.output, "Which output to compute, if the model has several")
+      ->type_name("NAME");
+  add_choice<mobilenet::output_kind>(command, "--output-kind", convert.options.kind,
+                                     {{"classes", mobilenet::output_kind::classes},
+                                      {"features", mobilenet::output_kind::features},
+                                      {"values", mobilenet::output_kind::values}},
+                                     "What a linear output is (default: classes, which get a softmax, if they have "
+                                     "labels or are 1000 or 1001; else values)");
+  add_preprocessing(command, convert.options);
   command
       ->add_option_function<std::string>(
           "--weights",
-          [&options](const std::string& type) {
-            options.weights = type == "f16" ? mobilenet::element::f16 : mobilenet::element::f32;
+          [&convert](const std::string& type) {
+            convert.options.weights = type == "f16" ? mobilenet::element::f16 : mobilenet::element::f32;
           },
           "How to store the weights: f16 is half as long and a little less exact (default: f32)")
       ->check(without_description(CLI::IsMember({"f32", "f16"})))
       ->type_name("f32|f16");
 }
 
-exit_code run_convert(const convert_options& options) {
-  const auto done = convert(options);
-  if (!done) return fail(done.error());
-  const conversion_report& report = *done;
-  const auto row = [](const char* name, const std::string& value) {
-    std::printf("%-10s %s\n", name, printable(value).c_str());
-  };
-  const bool scaled = report.preprocessing.scaling == mobilenet::preprocessing::formula::multiply_add;
-  const double a = static_cast<double>(report.preprocessing.a);
-  const double b = static_cast<double>(report.preprocessing.b);
-  char range[64];
-  std::snprintf(range, sizeof range, "%g to %g", scaled ? b : -a / b, scaled ? 255.0 * a + b : (255.0 - a) / b);
-  row("read", report.model_json);
-  row("", report.form + (report.name.empty() ? "" : " \"" + report.name + "\"") + ", " +
-              with_separators(report.source_layers) + " layers, " + with_separators(report.source_weights) +
-              " weights, " + with_separators(report.shards) + " shards of " + with_separators(report.weight_bytes) +
-              " bytes");
-  row("wrote", report.output + ", " + with_separators(report.file_bytes) + " bytes");
-  row("", with_separators(report.layers) + " layers, " + with_separators(report.parameters) + " parameters (" +
-              (report.weights == mobilenet::element::f16 ? "float16" : "float32") + "), " +
-              with_separators(report.multiply_adds) + " multiply-adds");
-  row("input", mobilenet::to_string(report.input) + ", pixels scaled to " + range);
-  row("output", report.kind == mobilenet::output_kind::features
-                    ? "features, no classes"
-                    : with_separators(report.classes) + " classes" +
-                          (report.class_offset != 0 ? " after 1 for \"background\", which is not ranked" : ""));
-  if (report.kind == mobilenet::output_kind::classes)
-    row("labels",
-        report.labels.empty() ? "none: classes will be shown by number (--labels gives them names)" : report.labels);
-  for (const std::string& note : report.notes) row("note", note);
+exit_code run_convert(const convert_command& command) {
+  const auto made = convert(command);
+  if (!made) return fail(made.error());
+  print(command, *made);
   return exit_ok;
 }
 
@@ -208,7 +245,7 @@ void add_embed(CLI::App& app, embed_options& options) {
       "Examples:\n"
       "  mobilenet embed mobilenet.mnet panda.jpg\n"
       "  mobilenet embed mobilenet.mnet --layer conv_pw_11_relu --npy photos/*.jpg > features.npy\n"
-      "mobilenet inspect shows the names of the layers.");
+      "mobilenet inspect MODEL --layers lists the names of the layers.");
   command->add_option("MODEL", options.model, "The packed model (.mnet)")->required()->type_name("");
   add_images(command, options.images);
   command
@@ -234,8 +271,13 @@ exit_code run_embed(const embed_options& options) {
 void add_inspect(CLI::App& app, inspect_options& options) {
   CLI::App* command =
       app.add_subcommand("inspect", "Show what a packed model holds, and whether it still computes right");
-  command->footer("Example:\n  mobilenet inspect mobilenet.mnet --verify");
+  command->footer(
+      "Examples:\n"
+      "  mobilenet inspect mobilenet.mnet --verify\n"
+      "  mobilenet inspect mobilenet.mnet --layers");
   command->add_option("MODEL", options.model, "The packed model (.mnet)")->required()->type_name("");
+  command->add_flag("--layers", options.layers,
+                    "Only the names of the layers, one a line: those that embed --layer takes");
   command->add_flag("--verify", options.verify,
                     "Compare all checksums, and replay the model's self-test on every back end of this program");
 }
@@ -246,7 +288,7 @@ exit_code run_inspect(const inspect_options& options) {
 }
 
 exit_code run(int argc, char** argv) {
-  CLI::App app("Classify images with MobileNet v1 models from TensorFlow.js.", "mobilenet");
+  CLI::App app("Classify images with MobileNet models from TensorFlow.js.", "mobilenet");
   app.footer(
       "Start here:\n"
       "  mobilenet convert mobilenet_v1_1.0_224/ -o mobilenet.mnet --labels models/imagenet_labels.txt\n"
@@ -257,7 +299,7 @@ exit_code run(int argc, char** argv) {
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.require_subcommand(1);
 
-  convert_options convert_with;
+  convert_command convert_with;
   classify_options classify_with;
   embed_options embed_with;
   inspect_options inspect_with;

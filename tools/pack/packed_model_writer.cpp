@@ -184,6 +184,9 @@ bytes make_preprocessing(const unpacked_model& source) {
   record.formula = static_cast<std::uint32_t>(source.preprocessing.scaling);
   record.a = source.preprocessing.a;
   record.b = source.preprocessing.b;
+  record.resize = static_cast<std::uint32_t>(source.preprocessing.resize);
+  record.crop = static_cast<std::uint32_t>(source.preprocessing.crop);
+  record.grey = source.input.channels == 1 ? static_cast<std::uint32_t>(source.preprocessing.grey) : 0;
   record.output = static_cast<std::uint32_t>(source.output);
   record.class_offset = source.class_offset;
   bytes section;

@@ -486,7 +486,7 @@ result<activation> function(reader& r, const graph_node& node, activation in) {
 result<activation> leaky_relu(reader& r, const graph_node& node, activation in) {
   const auto alpha = node.number("alpha", 0.2);
   if (!alpha) return alpha.error();
-  return r.builder.apply(node.id(), std::move(in), layers::function::leaky_relu, *alpha);
+  return r.builder.leaky_relu(node.id(), std::move(in), *alpha);
 }
 
 result<activation> nothing(reader& r, const graph_node& node, activation in) {
@@ -732,7 +732,7 @@ result<network_topology> read(const tfjs_model& model, const topology_options& o
     values.push_back(*std::move(value));
   }
 
-  auto made = finish_topology(r.builder, std::move(values.back()));
+  auto made = finish_topology(r.builder, std::move(values.back()), options);
   if (!made) return made;
   made->notes.insert(made->notes.begin(), notes.begin(), notes.end());
   made->source_layers = source->nodes().size();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace mobilenet::tools {
@@ -19,6 +20,7 @@ struct node {
   keras_object config;
   json_value model;  // the layer as a model of its own, if it is one
   std::vector<std::string> inputs;
+  std::string place;  // as a .keras file names it
 };
 
 bool is_model(std::string_view class_name) {
@@ -141,12 +143,37 @@ result<std::size_t> output_of(const std::vector<node>& nodes, const keras_object
   return static_cast<std::size_t>(last - nodes.begin());
 }
 
+// "BatchNormalization" as "batch_normalization", "Conv2D" as "conv2d": Keras's to_snake_case().
+std::string snake_case(const std::string& name) {
+  const auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  const auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  std::string made;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool word = upper(name[i]) && i > 0 && (lower(name[i - 1]) || (i + 1 < name.size() && lower(name[i + 1])));
+    if (word) made += '_';
+    made += upper(name[i]) ? static_cast<char>(name[i] - 'A' + 'a') : name[i];
+  }
+  return made;
+}
+
+// A .keras file numbers the layers of each class, in the order of the list.
+void set_places(std::vector<node>& nodes, const std::string& model) {
+  std::unordered_map<std::string, unsigned> used;
+  for (node& n : nodes) {
+    const std::string name = snake_case(n.id.kind);
+    const unsigned number = used[name]++;
+    n.place = model + "layers/" + name + (number == 0 ? "" : "_" + std::to_string(number));
+  }
+}
+
 /// Appends the layers of a model, and of the models in it, to one list.
 class flattener {
  public:
-  // in       place of the layer that the model reads; `none`: it is the outermost model
-  // returns  place of the layer that is the model's output
-  result<std::size_t> append(const json_value& model, const std::string& output, std::size_t in, unsigned depth) {
+  // place    the model's own, as a .keras file names it
+  // in       the layer that the model reads; `none`: it is the outermost model
+  // returns  the layer that is the model's output
+  result<std::size_t> append(const json_value& model, const std::string& output, const std::string& place,
+                             std::size_t in, unsigned depth) {
     if (depth > deepest_nesting)
       return error{errc::unsupported,
                    model.path() + ": models nested more than " + std::to_string(deepest_nesting) + " deep"};
@@ -158,6 +185,7 @@ class flattener {
         config.value().is_array() ? config.value() : config["layers"];  // Keras 1: Sequential is an array
     auto nodes = read_nodes(entries);
     if (!nodes) return std::move(nodes).error();
+    set_places(*nodes, place);
     return *kind == "Sequential" ? append_sequence(*nodes, in, depth)
                                  : append_functional(*nodes, config, output, in, depth);
   }
@@ -214,11 +242,11 @@ class flattener {
 
   result<std::size_t> append_node(const node& n, std::vector<std::size_t> reads, unsigned depth) {
     if (!n.model) {
-      made_.in_order.push_back({n.id, n.config, std::move(reads)});
+      made_.in_order.push_back({n.id, n.config, std::move(reads), 0, n.place});
       return made_.in_order.size() - 1;
     }
     if (reads.size() > 1) return layer_error(n.id, "it has " + std::to_string(reads.size()) + " inputs, expected 1");
-    return append(n.model, {}, reads.empty() ? none : reads[0], depth + 1);
+    return append(n.model, {}, n.place + "/", reads.empty() ? none : reads[0], depth + 1);
   }
 
   keras_layers made_;
@@ -244,7 +272,7 @@ result<keras_layers> read_keras_layers(const json_value& model, const std::strin
   if (!kind) return kind.error();
   if (!is_model(*kind)) return class_name.wrong("Model, Functional or Sequential");
   flattener flat;
-  const auto last = flat.append(model, output, flattener::none, 0);
+  const auto last = flat.append(model, output, "", flattener::none, 0);
   if (!last) return last.error();
   keras_layers made = std::move(flat).take();
   if (*last == flattener::none) return model.wrong("layers");

@@ -35,6 +35,7 @@ struct keras_layer {
   keras_object config;
   std::vector<std::size_t> inputs;  ///< places in keras_layers::in_order; empty: the model's input
   std::size_t readers = 0;          ///< how often its output is read
+  std::string place;                ///< as a .keras file names it: "layers/functional/layers/conv2d_1"
 };
 
 /// The layers of a model that its output needs, nested models replaced by their own layers.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -25,6 +26,7 @@ struct keras_value {
 struct reader {
   network_builder builder;
   keras_weights weights;
+  bool keras3 = false;  // written by Keras 3, whose hard_sigmoid is another one
 };
 
 using result_value = result<keras_value>;
@@ -141,8 +143,8 @@ constexpr std::array<named_function, 15> named_functions{{
     {"silu", layers::function::swish},
     {"gelu", layers::function::gelu},
     {"gelu_new", layers::function::gelu_tanh},
-    {"hard_sigmoid", layers::function::hard_sigmoid},
-    {"hardSigmoid", layers::function::hard_sigmoid},
+    {"hard_sigmoid", layers::function::hard_sigmoid, 0.2},
+    {"hardSigmoid", layers::function::hard_sigmoid, 0.2},
     {"leaky_relu", layers::function::leaky_relu, 0.2},
     {"mish", layers::function::mish},
 }};
@@ -161,8 +163,13 @@ result_value activate(reader& r, const keras_layer& layer, keras_value in) {
   if (*name == "softmax") return of_rank(vector, r.builder.softmax(layer.id, std::move(in.value)));
   const auto found = std::find_if(named_functions.begin(), named_functions.end(),
                                   [&](const named_function& f) { return f.name == *name; });
-  if (found != named_functions.end())
-    return of_rank(vector, r.builder.apply(layer.id, std::move(in.value), found->function, found->alpha));
+  if (found != named_functions.end()) {
+    if (found->function == layers::function::leaky_relu)
+      return of_rank(vector, r.builder.leaky_relu(layer.id, std::move(in.value), found->alpha));
+    const bool keras3_sigmoid = r.keras3 && found->function == layers::function::hard_sigmoid;
+    return of_rank(vector, r.builder.apply(layer.id, std::move(in.value), found->function,
+                                           keras3_sigmoid ? 1.0 / 6.0 : found->alpha));
+  }
   return error{errc::unsupported, field
                                       .wrong("linear, relu, relu6, softmax, sigmoid, tanh, elu, selu, exponential, "
                                              "softplus, softsign, swish, gelu, hard_sigmoid, leaky_relu or mish")
@@ -176,7 +183,7 @@ result_value add_bias_and_activate(reader& r, const keras_layer& layer, bool vec
   if (!use_bias) return use_bias.error();
   if (*use_bias) {
     const std::array<std::uint32_t, 1> shape{made->dimensions().channels};
-    const auto bias = r.weights.take(layer.id, "bias", 1, shape);
+    const auto bias = r.weights.take(layer, "bias", 1, shape);
     if (!bias) return bias.error();
     made = r.builder.offset(layer.id, *std::move(made), *bias);
     if (!made) return std::move(made).error();
@@ -192,7 +199,7 @@ result_value conv2d(reader& r, const keras_layer& layer, keras_value in) {
   const auto filters = layer.config["filters"].positive_integer();
   if (!filters) return filters.error();
   const std::array<std::uint32_t, 4> shape{w->kernel_height, w->kernel_width, in.value.dimensions().channels, *filters};
-  const auto kernel = r.weights.take(layer.id, "kernel", 0, shape);
+  const auto kernel = r.weights.take(layer, "kernel", 0, shape);
   if (!kernel) return kernel.error();
   return add_bias_and_activate(r, layer, false,
                                r.builder.convolution(layer.id, std::move(in.value), *w, *filters, *kernel));
@@ -204,8 +211,8 @@ result_value depthwise_conv2d(reader& r, const keras_layer& layer, keras_value i
   const auto w = read_window(layer);
   if (!w) return w.error();
   const std::array<std::uint32_t, 4> shape{w->kernel_height, w->kernel_width, in.value.dimensions().channels, 1};
-  auto kernel = r.weights.take(layer.id, "depthwise_kernel", 0, shape);
-  if (!kernel && r.weights.has(layer.id, "kernel")) kernel = r.weights.take(layer.id, "kernel", 0, shape);  // Keras 3
+  auto kernel = r.weights.take(layer, "depthwise_kernel", 0, shape);
+  if (!kernel && r.weights.has(layer, "kernel")) kernel = r.weights.take(layer, "kernel", 0, shape);  // Keras 3
   if (!kernel) return kernel.error();
   return add_bias_and_activate(r, layer, false,
                                r.builder.depthwise_convolution(layer.id, std::move(in.value), *w, *kernel));
@@ -218,7 +225,7 @@ result_value dense(reader& r, const keras_layer& layer, keras_value in) {
   if (inputs > std::numeric_limits<std::uint32_t>::max())
     return layer_error(layer.id, "it has " + std::to_string(inputs) + " inputs", errc::shape_mismatch);
   const std::array<std::uint32_t, 2> shape{static_cast<std::uint32_t>(inputs), *units};
-  const auto kernel = r.weights.take(layer.id, "kernel", 0, shape);
+  const auto kernel = r.weights.take(layer, "kernel", 0, shape);
   if (!kernel) return kernel.error();
   return add_bias_and_activate(r, layer, in.vector, r.builder.dense(layer.id, std::move(in.value), *units, *kernel));
 }
@@ -238,18 +245,18 @@ result_value batch_normalization(reader& r, const keras_layer& layer, keras_valu
   std::vector<float> gamma(shape[0], 1.0f);
   std::vector<float> beta(shape[0], 0.0f);
   if (*has_gamma) {
-    auto given = r.weights.take(layer.id, "gamma", index++, shape);
+    auto given = r.weights.take(layer, "gamma", index++, shape);
     if (!given) return std::move(given).error();
     gamma = *std::move(given);
   }
   if (*has_beta) {
-    auto given = r.weights.take(layer.id, "beta", index++, shape);
+    auto given = r.weights.take(layer, "beta", index++, shape);
     if (!given) return std::move(given).error();
     beta = *std::move(given);
   }
-  const auto mean = r.weights.take(layer.id, "moving_mean", index++, shape);
+  const auto mean = r.weights.take(layer, "moving_mean", index++, shape);
   if (!mean) return mean.error();
-  const auto variance = r.weights.take(layer.id, "moving_variance", index++, shape);
+  const auto variance = r.weights.take(layer, "moving_variance", index++, shape);
   if (!variance) return variance.error();
 
   std::vector<double> scale(shape[0]);
@@ -285,7 +292,16 @@ result_value leaky_relu(reader& r, const keras_layer& layer, keras_value in) {
   const json_value slope = layer.config["negative_slope"];  // Keras 3
   const auto alpha = number_or(slope ? slope : layer.config["alpha"], 0.3);
   if (!alpha) return alpha.error();
-  return of_rank(in.vector, r.builder.apply(layer.id, std::move(in.value), layers::function::leaky_relu, *alpha));
+  return of_rank(in.vector, r.builder.leaky_relu(layer.id, std::move(in.value), *alpha));
+}
+
+// Its slopes are one a channel: [C] behind a vector, [1, 1, C] behind a map that shares the two axes of positions.
+result_value prelu(reader& r, const keras_layer& layer, keras_value in) {
+  const std::array<std::uint32_t, 3> shape{1, 1, in.value.dimensions().channels};
+  const auto slopes = r.weights.take(layer, "alpha", 0, std::span(shape).subspan(in.vector ? 2 : 0));
+  if (!slopes) return slopes.error();
+  const std::vector<double> doubles(slopes->begin(), slopes->end());
+  return of_rank(in.vector, r.builder.leaky_relu(layer.id, std::move(in.value), doubles));
 }
 
 result_value elu(reader& r, const keras_layer& layer, keras_value in) {
@@ -423,7 +439,7 @@ struct known_layer {
 constexpr auto average = &network_builder::global_average_pool;
 constexpr auto maximum = &network_builder::global_max_pool;
 
-constexpr std::array<known_layer, 31> known_layers{{
+constexpr std::array<known_layer, 32> known_layers{{
     {"InputLayer", input_layer},
     {"Conv2D", conv2d},
     {"DepthwiseConv2D", depthwise_conv2d},
@@ -432,6 +448,7 @@ constexpr std::array<known_layer, 31> known_layers{{
     {"Activation", activation_layer},
     {"ReLU", relu},
     {"LeakyReLU", leaky_relu},
+    {"PReLU", prelu},
     {"ELU", elu},
     {"Softmax", softmax},
     {"ZeroPadding2D", zero_padding},
@@ -502,7 +519,9 @@ result<network_topology> read(const tfjs_model& model, const topology_options& o
   const auto input = read_input_shape(found->in_order.front(), options, notes);
   if (!input) return input.error();
 
-  reader r{network_builder(*input), keras_weights(model.weights())};
+  const json_value version = keras_object(model.topology())["keras_version"];
+  const bool keras3 = version.is_string() && version.string()->starts_with("3");
+  reader r{network_builder(*input), keras_weights(model.weights()), keras3};
   std::vector<keras_value> values;
   std::vector<std::size_t> unread;  // reads of each value that are still to come
   for (const keras_layer& layer : found->in_order) {
@@ -517,7 +536,7 @@ result<network_topology> read(const tfjs_model& model, const topology_options& o
   }
   if (auto ok = r.weights.check_all_taken(found->unneeded); !ok) return std::move(ok).error();
 
-  auto made = finish_topology(r.builder, std::move(values.back().value));
+  auto made = finish_topology(r.builder, std::move(values.back().value), options);
   if (!made) return made;
   made->notes.insert(made->notes.begin(), notes.begin(), notes.end());
   made->source_layers = found->in_order.size();

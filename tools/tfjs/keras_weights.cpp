@@ -49,12 +49,11 @@ void keras_weights::index_ends(std::string_view name, entry& e, name_index& ends
   }
 }
 
-result<keras_weights::entry*> keras_weights::find(const std::string& variable, const std::string& numbered) {
-  const std::pair<const name_index*, const std::string*> places[] = {{&by_name_, &variable},
-                                                                     {&by_shortened_, &variable},
-                                                                     {&by_end_, &variable},
-                                                                     {&by_shortened_end_, &variable},
-                                                                     {&by_name_, &numbered}};
+result<keras_weights::entry*> keras_weights::find(const std::string& variable, const std::string& numbered,
+                                                  const std::string& placed) {
+  const std::pair<const name_index*, const std::string*> places[] = {
+      {&by_name_, &variable},          {&by_shortened_, &variable}, {&by_end_, &variable},
+      {&by_shortened_end_, &variable}, {&by_name_, &numbered},      {&by_name_, &placed}};
   for (const auto& [names, name] : places) {
     const auto found = names->find(*name);
     if (found == names->end()) continue;
@@ -67,9 +66,10 @@ result<keras_weights::entry*> keras_weights::find(const std::string& variable, c
   return error{errc::invalid_argument, "weight '" + excerpt(variable) + "' is missing from weightsManifest"};
 }
 
-result<std::vector<float>> keras_weights::take(const layer_origin& layer, std::string_view variable, std::size_t index,
+result<std::vector<float>> keras_weights::take(const keras_layer& layer, std::string_view variable, std::size_t index,
                                                std::span<const std::uint32_t> shape) {
-  const auto found = find(layer.name + "/" + std::string(variable), layer.name + "/" + std::to_string(index));
+  const auto found = find(layer.id.name + "/" + std::string(variable), layer.id.name + "/" + std::to_string(index),
+                          layer.place + "/vars/" + std::to_string(index));
   if (!found) return found.error();
   entry& e = **found;
   const std::string shown = "weight '" + excerpt(e.weight->name) + "'";
@@ -82,8 +82,8 @@ result<std::vector<float>> keras_weights::take(const layer_origin& layer, std::s
   return e.weight->values();
 }
 
-bool keras_weights::has(const layer_origin& layer, std::string_view variable) {
-  return find(layer.name + "/" + std::string(variable), {}).has_value();
+bool keras_weights::has(const keras_layer& layer, std::string_view variable) {
+  return find(layer.id.name + "/" + std::string(variable), {}, {}).has_value();
 }
 
 result<void> keras_weights::check_all_taken(const std::vector<std::string>& unneeded) const {

@@ -421,6 +421,42 @@ result<activation> network_builder::apply(const layer_origin& origin, activation
       layers::activation{.in = ready->dimensions_, .function = f, .alpha = static_cast<float>(alpha), .out = {}});
 }
 
+result<activation> network_builder::leaky_relu(const layer_origin& origin, activation in, double slope) {
+  if (in.is_vector()) return apply(origin, std::move(in), layers::function::leaky_relu, slope);
+  const std::size_t channels = in.dimensions_.channels;
+  return leaky_relu(origin, std::move(in), std::vector<double>(channels, slope));
+}
+
+result<activation> network_builder::leaky_relu(const layer_origin& origin, activation in,
+                                               std::span<const double> slopes) {
+  if (in.padding_) return does_not_fit(in.padding_->origin, no_convolution_follows);
+  if (in.flattened_) return does_not_fit(origin, follows_flatten);
+  if (slopes.size() != in.dimensions_.channels)
+    return layer_error(
+        origin,
+        "it has " + std::to_string(slopes.size()) + " slopes, expected " + std::to_string(in.dimensions_.channels),
+        errc::shape_mismatch);
+  auto ready = materialize(std::move(in));
+  if (!ready) return ready;
+
+  // max(x, 0) + slope * -max(-x, 0). The layer's name goes to the sum.
+  const auto part = [&](std::string_view name) {
+    return layer_origin{origin.name + "/" + std::string(name), origin.kind, origin.called};
+  };
+  const std::vector<double> one(slopes.size(), 1.0), minus_one(slopes.size(), -1.0), none(slopes.size(), 0.0);
+  auto positive = elementwise(part("positive"), *ready, one, none);
+  if (!positive) return positive;
+  *range_of(made_.back().source.layer) = layers::relu;
+  auto negative = elementwise(part("negative"), *ready, minus_one, none);
+  if (!negative) return negative;
+  *range_of(made_.back().source.layer) = layers::relu;
+  std::vector<double> scale(slopes.begin(), slopes.end());
+  for (double& s : scale) s = -s;
+  auto scaled = elementwise(part("scaled"), *negative, scale, none);
+  if (!scaled) return scaled;
+  return add(origin, *std::move(positive), *std::move(scaled));
+}
+
 result<activation> network_builder::flatten(const layer_origin& origin, activation in) {
   if (in.padding_) return does_not_fit(in.padding_->origin, no_convolution_follows);
   in.flattened_ = in.flattened_ || !in.is_vector();
@@ -441,9 +477,9 @@ activation network_builder::identity(const layer_origin& origin, activation in) 
   return in;
 }
 
-bool network_builder::is_scores(const activation& in) const {
+bool network_builder::is_linear(const activation& in) const {
   if (made_.empty() || in.value_ != made_.size() || in.shared_ || in.padding_ || in.affine_) return false;
-  return !made_.back().clamped && score_count(made_.back().source.layer) >= 2;
+  return !made_.back().clamped && score_count(made_.back().source.layer) != 0;
 }
 
 activation network_builder::drop_first_score(activation in) {
@@ -459,8 +495,8 @@ activation network_builder::drop_first_score(activation in) {
   return in;
 }
 
-void network_builder::split_single_sigmoid(const activation& out) {
-  if (made_.size() < 2 || out.value_ != made_.size()) return;
+void network_builder::split_single_sigmoid(activation& out) {
+  if (made_.size() < 2 || out.value_ != made_.size() || out.padding_ || out.affine_) return;
   unpacked_layer& end = made_.back().source;
   const auto* const function = std::get_if<layers::activation>(&end.layer);
   if (function == nullptr || function->function != layers::function::sigmoid || end.inputs[0] != made_.size() - 1)
@@ -476,6 +512,7 @@ void network_builder::split_single_sigmoid(const activation& out) {
   head.bias.insert(head.bias.begin(), 0.0);
   set_score_count(head.source.layer, 2);
   end.layer = layers::softmax{.in = shape(layers::output_type(head.source.layer)), .out = {}};
+  out.dimensions_ = layers::output_type(end.layer);
   notes_.push_back("the sigmoid of one score is read as the probability of the second of two classes");
 }
 
@@ -505,7 +542,6 @@ result<unpacked_network> network_builder::finish(activation out) {
   if (!ready) return std::move(ready).error();
   if (made_.empty() || ready->value_ == network_input)
     return error{errc::unsupported, "the model has no layers that compute anything"};
-  split_single_sigmoid(*ready);
 
   made_.resize(ready->value_);  // the output is what the last layer computes
   remove_unread();

@@ -110,6 +110,10 @@ class network_builder {
   result<activation> global_max_pool(const layer_origin& origin, activation in);
   result<activation> softmax(const layer_origin& origin, activation in);
   result<activation> apply(const layer_origin& origin, activation in, layers::function f, double alpha = 0.0);
+  /// x if x > 0, else slope * x, on any activation. A slope for each channel, or one for all, becomes a sum of two
+  /// clamped layers.
+  result<activation> leaky_relu(const layer_origin& origin, activation in, double slope);
+  result<activation> leaky_relu(const layer_origin& origin, activation in, std::span<const double> slopes);
   /// Whether `out` is a function of `in`, by apply(): x * sigmoid(x) is written so.
   bool is_function_of(const activation& out, layers::function f, const activation& in) const;
   /// A change of shape in which a vector stays one: Reshape, Flatten, Squeeze. All values of a larger activation
@@ -118,13 +122,16 @@ class network_builder {
   /// An operation that does nothing when a network is used: Dropout, Identity.
   activation identity(const layer_origin& origin, activation in);
 
-  /// Whether an activation is the scores of two or more classes that no activation function was applied to.
-  bool is_scores(const activation& in) const;
+  /// Whether an activation is a vector of sums of products to which no activation function was applied.
+  bool is_linear(const activation& in) const;
   /// Leaves out the first score, a background class that is not to be ranked.
-  /// in   is_scores()
+  /// in   is_linear(), of two channels or more
   activation drop_first_score(activation in);
 
-  /// Ends the network with an activation. A sigmoid of one score becomes two classes: a softmax of 0 and the score.
+  /// Makes two classes of a sigmoid of one score: a softmax of 0 and the score. Leaves any other activation alone.
+  void split_single_sigmoid(activation& out);
+
+  /// Ends the network with an activation.
   /// errors   unsupported: nothing was computed, or a padding has no convolution after it
   result<unpacked_network> finish(activation out);
 
@@ -157,7 +164,6 @@ class network_builder {
   open_layer* linear_producer(const activation& in);
   /// Removes layers that the last one does not need.
   void remove_unread();
-  void split_single_sigmoid(const activation& out);
   void add_name(const layer_origin& origin, activation& in, bool changes_the_activation);
 
   shape input_;

@@ -21,36 +21,65 @@ result<shape> input_shape_of(std::optional<std::uint32_t> height, std::optional<
   return shape{height.value_or(size), width.value_or(size), channels};
 }
 
-result<network_topology> finish_topology(network_builder& builder, activation output) {
-  network_topology made;
-  if (builder.is_scores(output)) {
-    const layer_origin added{"softmax", "Softmax"};
-    if (output.dimensions().channels == imagenet_with_background) {
-      output = builder.drop_first_score(std::move(output));
-      made.notes.push_back("of 1001 scores the first, background, is left out");
-    }
-    auto probabilities = builder.softmax(added, std::move(output));
-    if (!probabilities) return std::move(probabilities).error();
-    output = *std::move(probabilities);
-    made.notes.push_back("the model ends in scores: a softmax makes probabilities of them");
+namespace {
+
+// What a linear output is, where nobody said it.
+output_kind kind_of(std::uint32_t outputs, const topology_options& options, std::vector<std::string>& notes) {
+  const bool classes = options.has_labels || outputs == imagenet || outputs == imagenet_with_background;
+  if (classes && outputs > 1) return output_kind::classes;
+  notes.push_back("the model ends in " + std::to_string(outputs) + " linear output" + (outputs == 1 ? "" : "s") +
+                  ", kept as values" + (outputs == 1 ? "" : " (--output-kind classes makes probabilities of them)"));
+  return output_kind::values;
+}
+
+// A softmax behind the scores of classes.
+result<activation> probabilities_of(network_builder& builder, activation scores, std::vector<std::string>& notes) {
+  if (scores.dimensions().channels == imagenet_with_background) {
+    scores = builder.drop_first_score(std::move(scores));
+    notes.push_back("of 1001 scores the first, background, is left out");
   }
+  notes.push_back("the model ends in scores: a softmax makes probabilities of them");
+  return builder.softmax({"softmax", "Softmax"}, std::move(scores));
+}
+
+}  // namespace
+
+result<network_topology> finish_topology(network_builder& builder, activation output, const topology_options& options) {
+  network_topology made;
+  made.output = options.kind.value_or(output_kind::features);
+  if (builder.is_linear(output)) {
+    made.output = options.kind ? *options.kind : kind_of(output.dimensions().channels, options, made.notes);
+    if (made.output == output_kind::classes && output.dimensions().channels > 1) {
+      auto probabilities = probabilities_of(builder, std::move(output), made.notes);
+      if (!probabilities) return std::move(probabilities).error();
+      output = *std::move(probabilities);
+    }
+  }
+  const bool may_be_classes = !options.kind || *options.kind == output_kind::classes;
+  if (may_be_classes) builder.split_single_sigmoid(output);
   auto network = builder.finish(std::move(output));
   if (!network) return std::move(network).error();
   made.network = *std::move(network);
   made.notes.insert(made.notes.begin(), made.network.notes.begin(), made.network.notes.end());
 
   const layers::any_layer& last = made.network.layers.back().layer;
+  const auto* const softmax = std::get_if<layers::softmax>(&last);
   const auto* const function = std::get_if<layers::activation>(&last);
-  if (const auto* end = std::get_if<layers::softmax>(&last)) {
-    made.output = output_kind::classes;
-    if (end->in.channels == imagenet_with_background) {
-      made.class_offset = 1;
-      made.notes.push_back("of 1001 probabilities the first, background, is not ranked");
-    }
-  } else if (function != nullptr && function->function == layers::function::sigmoid) {
-    made.output = output_kind::classes;
-    made.notes.push_back("each class has a probability of its own: they do not exclude each other");
+  const bool sigmoid = function != nullptr && function->function == layers::function::sigmoid;
+  if (!may_be_classes) return made;
+  if (softmax == nullptr && !sigmoid) {
+    if (options.kind)
+      return error{errc::invalid_argument,
+                   "output kind: found classes, expected features or values: the model ends in " +
+                       std::string(layers::kind_name(last)) + " of " + to_string(layers::output_type(last))};
+    return made;
   }
+  made.output = output_kind::classes;
+  if (softmax != nullptr && softmax->in.channels == imagenet_with_background) {
+    made.class_offset = 1;
+    made.notes.push_back("of 1001 probabilities the first, background, is not ranked");
+  }
+  if (sigmoid) made.notes.push_back("each class has a probability of its own: they do not exclude each other");
   return made;
 }
 

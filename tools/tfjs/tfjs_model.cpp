@@ -1,16 +1,15 @@
 #include "tfjs/tfjs_model.hpp"
 
+#include "tfjs/wrong_file.hpp"
+
 #include <mobilenet/detail/half.hpp>
-#include <mobilenet/platform/mapped_file.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <iterator>
-#include <optional>
+#include <memory>
 #include <string_view>
-#include <system_error>
 #include <unordered_set>
 #include <utility>
 
@@ -125,17 +124,27 @@ bool stays_in_folder(const std::string& path) {
 }
 
 // Paths are URLs to a browser: a file named "my shard.bin" may be listed as "my%20shard.bin".
-result<std::string> shard_file(const json_value& field, const std::string& folder) {
+struct shard {
+  std::string name;
+  file_bytes file;
+};
+result<shard> read_shard(const model_files& files, const json_value& field, const std::string& model_json) {
+  const auto in_file = [&](const error& e) { return error{e.code, model_json + ": " + e.message}; };
   const auto path = field.string();
-  if (!path) return path.error();
+  if (!path) return in_file(path.error());
   const std::string decoded = percent_decoded(*path);
   constexpr std::size_t longest_path = 4096;
-  if (path->size() > longest_path) return field.wrong("a path of at most 4096 bytes");
+  if (path->size() > longest_path) return in_file(field.wrong("a path of at most 4096 bytes"));
   if (!stays_in_folder(*path) || !stays_in_folder(decoded))
-    return field.wrong("a path inside the folder of model.json");
-  std::error_code ignored;
-  if (decoded != *path && !std::filesystem::exists(folder + *path, ignored)) return folder + decoded;
-  return folder + *path;
+    return in_file(field.wrong("a path inside the folder of model.json"));
+  if (decoded != *path) {
+    auto as_listed = files.read_if_there(*path);
+    if (!as_listed) return std::move(as_listed).error();
+    if (*as_listed) return shard{files.shown(*path), **std::move(as_listed)};
+  }
+  auto file = files.read(decoded);
+  if (!file) return error{file.error().code, file.error().message + " (a shard of " + model_json + ")"};
+  return shard{files.shown(decoded), *std::move(file)};
 }
 
 }  // namespace
@@ -169,49 +178,50 @@ std::vector<float> tfjs_weight::values() const {
   return v;
 }
 
-result<tfjs_model> tfjs_model::open(const std::string& path) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;
+result<tfjs_model> tfjs_model::open(const model_files& files) {
   tfjs_model model;
-  model.path_ = fs::is_directory(path, ignored) ? (fs::path(path) / "model.json").string() : path;
-  const std::size_t slash = model.path_.rfind('/');
-  model.folder_ = slash == std::string::npos ? "" : model.path_.substr(0, slash + 1);
-
-  const auto in_file = [&](const error& e) { return error{e.code, model.path_ + ": " + e.message}; };
-  const auto file = mapped_file::open(model.path_);
-  if (!file) return file.error();
-  const auto text = file->bytes();
-  auto document = json_document::parse({reinterpret_cast<const char*>(text.data()), text.size()});
-  if (!document) return in_file(document.error());
-  model.document_ = *std::move(document);
-
-  if (const auto r = model.root().object(); !r) return in_file(r.error());
-  if (const auto r = model.topology().object(); !r) return in_file(r.error());
+  model.path_ = files.shown(files.model_json());
+  if (auto read = model.read_document(files); !read) return std::move(read).error();
   const auto manifest = model.root()["weightsManifest"].array();
-  if (!manifest) return in_file(manifest.error());
+  if (!manifest) return model.in_file(manifest.error());
   for (std::size_t i = 0; i < manifest->size(); ++i)
-    if (auto r = model.read_group((*manifest)[i]); !r) return std::move(r).error();
+    if (auto read = model.read_group(files, (*manifest)[i]); !read) return std::move(read).error();
 
   std::unordered_set<std::string_view> names;
   for (const tfjs_weight& weight : model.weights_)
     if (!names.insert(weight.name).second)
-      return in_file({errc::invalid_argument, "weight '" + excerpt(weight.name) + "' is in weightsManifest twice"});
+      return model.in_file(
+          {errc::invalid_argument, "weight '" + excerpt(weight.name) + "' is in weightsManifest twice"});
   return model;
 }
 
-result<void> tfjs_model::read_group(const json_value& group) {
-  const auto in_file = [&](const error& e) { return error{e.code, path_ + ": " + e.message}; };
-  const auto paths = group["paths"].array();
-  if (!paths) return in_file(paths.error());
+result<void> tfjs_model::read_document(const model_files& files) {
+  if (is_url(path_))
+    return error{errc::invalid_argument,
+                 path_ + ": a URL, expected a file: download the model and all its files first"};
+  const auto file = files.read(files.model_json());
+  if (!file) {
+    const std::string there = files.what_is_there();
+    return error{file.error().code, file.error().message + (there.empty() ? "" : ": " + there)};
+  }
+  const auto is = [&](const std::string& what) { return error{errc::invalid_argument, path_ + ": this is " + what}; };
+  if (const std::string what = what_file_is(files.model_json(), file->bytes); !what.empty()) return is(what);
+  const auto text = file->bytes;
+  auto document = json_document::parse({reinterpret_cast<const char*>(text.data()), text.size()});
+  if (!document) return in_file(document.error());
+  document_ = *std::move(document);
+  files_read_.push_back(path_);
+  if (const std::string what = what_json_is(root()); !what.empty()) return is(what);
+  if (const auto r = root().object(); !r) return in_file(r.error());
+  if (const auto r = topology().object(); !r) return in_file(r.error());
+  return {};
+}
+
+result<tfjs_model::group_weights> tfjs_model::read_entries(const json_value& group) {
   const auto entries = group["weights"].array();
   if (!entries) return in_file(entries.error());
-
-  struct place {
-    std::size_t weight;
-    std::size_t offset;
-  };
-  std::vector<place> places;
-  std::uint64_t expected = 0;
+  group_weights made;
+  made.count = entries->size();
   for (std::size_t i = 0; i < entries->size(); ++i) {
     const json_value entry = (*entries)[i];
     tfjs_weight weight;
@@ -226,56 +236,63 @@ result<void> tfjs_model::read_group(const json_value& group) {
     // An optimizer's state may lie among the weights of a model that was saved while it trained.
     const json_value owner = entry["group"];
     const bool of_optimizer = owner.is_string() && *owner.string() == "optimizer";
-    const std::size_t offset = expected;
-    expected += std::uint64_t{weight.elements()} * bytes_each(weight.type);
-    if (expected > most_elements * 4)
+    const std::uint64_t offset = made.bytes;
+    made.bytes += std::uint64_t{weight.elements()} * bytes_each(weight.type);
+    if (made.bytes > most_elements * 4)
       return in_file({errc::invalid_argument, group.path() + ": its weights are larger than 8 GiB"});
     if (of_optimizer) continue;
-    places.push_back({weights_.size(), offset});
+    made.places.push_back({weights_.size(), static_cast<std::size_t>(offset)});
     weights_.push_back(std::move(weight));
   }
-
-  std::vector<std::string> names;
-  std::vector<mapped_file> shards;
-  std::uint64_t found = 0;
-  for (std::size_t i = 0; i < paths->size(); ++i) {
-    auto name = shard_file((*paths)[i], folder_);
-    if (!name) return in_file(name.error());
-    auto shard = mapped_file::open(*name);
-    if (!shard) return error{shard.error().code, shard.error().message + " (a shard of " + path_ + ")"};
-    found += shard->bytes().size();
-    names.push_back(*std::move(name));
-    shards.push_back(*std::move(shard));
-  }
-  if (found != expected) {
-    const std::string all = names.empty()       ? path_ + ": " + group.path() + " has no shards: they hold "
-                            : names.size() == 1 ? names.front() + ": holds "
-                                                : names.front() + " to " + names.back() + ": the " +
-                                                      std::to_string(names.size()) + " shards hold ";
-    return error{errc::invalid_argument, all + std::to_string(found) + " bytes, expected " + std::to_string(expected) +
-                                             " for the " + std::to_string(entries->size()) + " weights of " +
-                                             group.path()};
-  }
-
-  std::vector<std::byte> bytes;
-  bytes.reserve(expected);
-  for (const mapped_file& shard : shards) bytes.insert(bytes.end(), shard.bytes().begin(), shard.bytes().end());
-  for (const place& p : places) {
-    tfjs_weight& weight = weights_[p.weight];
-    weight.bytes = std::span(bytes).subspan(p.offset, weight.elements() * bytes_each(weight.type));
-  }
-  groups_.push_back(std::move(bytes));  // moves the buffer, so the spans stay right
-  shard_files_.insert(shard_files_.end(), std::make_move_iterator(names.begin()), std::make_move_iterator(names.end()));
-  weight_bytes_ += expected;
-  return {};
+  return made;
 }
 
-bool tfjs_model::has_file(const std::string& path) const {
-  const auto is_it = [&](const std::string& file) {
-    std::error_code not_there;
-    return std::filesystem::equivalent(path, file, not_there);
-  };
-  return is_it(path_) || std::any_of(shard_files_.begin(), shard_files_.end(), is_it);
+// The bytes of a group's shards, one after the other.
+result<file_bytes> tfjs_model::read_shards(const model_files& files, const json_value& group,
+                                           const group_weights& expected) {
+  const auto paths = group["paths"].array();
+  if (!paths) return in_file(paths.error());
+  std::vector<shard> shards;
+  std::uint64_t found = 0;
+  for (std::size_t i = 0; i < paths->size(); ++i) {
+    auto next = read_shard(files, (*paths)[i], path_);
+    if (!next) return std::move(next).error();
+    found += next->file.bytes.size();
+    files_read_.push_back(next->name);
+    shards.push_back(*std::move(next));
+  }
+  if (found != expected.bytes) {
+    for (const shard& s : shards)
+      if (const std::string what = what_file_is(s.name, s.file.bytes); !what.empty())
+        return error{errc::invalid_argument, s.name + ": this is " + what + " (a shard of " + path_ + ")"};
+    const std::string all = shards.empty()       ? path_ + ": " + group.path() + " has no shards: they hold "
+                            : shards.size() == 1 ? shards.front().name + ": holds "
+                                                 : shards.front().name + " to " + shards.back().name + ": the " +
+                                                       std::to_string(shards.size()) + " shards hold ";
+    return error{errc::invalid_argument, all + std::to_string(found) + " bytes, expected " +
+                                             std::to_string(expected.bytes) + " for the " +
+                                             std::to_string(expected.count) + " weights of " + group.path()};
+  }
+  if (shards.size() == 1) return shards.front().file;
+  const auto joined = std::make_shared<std::vector<std::byte>>();
+  joined->reserve(static_cast<std::size_t>(found));
+  for (const shard& s : shards) joined->insert(joined->end(), s.file.bytes.begin(), s.file.bytes.end());
+  return file_bytes{joined, *joined};
+}
+
+result<void> tfjs_model::read_group(const model_files& files, const json_value& group) {
+  if (const auto paths = group["paths"].array(); !paths) return in_file(paths.error());
+  const auto entries = read_entries(group);
+  if (!entries) return entries.error();
+  auto shards = read_shards(files, group, *entries);
+  if (!shards) return std::move(shards).error();
+  for (const auto& place : entries->places) {
+    tfjs_weight& weight = weights_[place.weight];
+    weight.bytes = shards->bytes.subspan(place.offset, weight.elements() * bytes_each(weight.type));
+  }
+  groups_.push_back(*std::move(shards));
+  weight_bytes_ += entries->bytes;
+  return {};
 }
 
 }  // namespace mobilenet::tools

@@ -100,7 +100,7 @@ struct reference {
       case layers::function::swish: return x * sigmoid(x);
       case layers::function::gelu: return 0.5 * x * (1.0 + std::erf(x * sqrt_half));
       case layers::function::gelu_tanh: return 0.5 * x * (1.0 + std::tanh(sqrt_2_over_pi * (x + 0.044715 * x * x * x)));
-      case layers::function::hard_sigmoid: return std::clamp(0.2 * x + 0.5, 0.0, 1.0);
+      case layers::function::hard_sigmoid: return std::clamp(alpha * x + 0.5, 0.0, 1.0);
       case layers::function::leaky_relu: return x > 0.0 ? x : alpha * x;
       case layers::function::mish: return x * std::tanh(softplus(x));
     }

@@ -3,6 +3,7 @@
 
 #include <mobilenet/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -60,6 +61,16 @@ inline result<void> validate(const image_view& view) {
                                              " bytes, expected at least " + std::to_string(row) + " for a row of " +
                                              std::to_string(view.width) + " pixels"};
   return {};
+}
+
+/// The largest square in the middle of a view; of an odd rest, the pixel more is left out on the right or below.
+inline image_view centre_square(image_view view) noexcept {
+  const std::uint32_t side = std::min(view.width, view.height);
+  const std::size_t top = (view.height - side) / 2;
+  const std::size_t left = (view.width - side) / 2;
+  view.data += top * view.stride + left * bytes_per_pixel(view.format);
+  view.width = view.height = side;
+  return view;
 }
 
 /// Owns decoded pixels: 8-bit RGB, rows without gaps. Move-only.

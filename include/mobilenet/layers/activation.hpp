@@ -19,7 +19,7 @@ enum class function : std::uint32_t {
   swish = 7,          ///< x * sigmoid(x); also called silu
   gelu = 8,           ///< x * (1 + erf(x / sqrt(2))) / 2
   gelu_tanh = 9,      ///< x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2
-  hard_sigmoid = 10,  ///< clamp(0.2 * x + 0.5, 0, 1)
+  hard_sigmoid = 10,  ///< clamp(alpha * x + 0.5, 0, 1): alpha is 0.2, in Keras 3 1/6
   leaky_relu = 11,    ///< x if x > 0, else alpha * x
   mish = 12,          ///< x * tanh(softplus(x))
 };
@@ -49,7 +49,7 @@ struct activation {
 
   tensor_type in;  ///< 1x1xc
   layers::function function = layers::function::sigmoid;
-  float alpha = 0.0f;  ///< of elu and leaky_relu
+  float alpha = 0.0f;  ///< of elu, hard_sigmoid and leaky_relu
   encoding out = {};
 
   constexpr shape output_shape() const noexcept { return in; }

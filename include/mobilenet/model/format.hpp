@@ -112,7 +112,10 @@ struct preprocessing {
   float b;
   std::uint32_t output;        ///< mobilenet::output_kind
   std::uint32_t class_offset;  ///< outputs before this one are not classes ("background") and are not ranked
-  std::uint32_t reserved[11];  ///< 0
+  std::uint32_t resize;        ///< mobilenet::preprocessing::resize_method
+  std::uint32_t crop;          ///< mobilenet::preprocessing::crop_rule
+  std::uint32_t grey;          ///< mobilenet::preprocessing::grey_rule; 0 for an input of three channels
+  std::uint32_t reserved[8];   ///< 0
 };
 static_assert(sizeof(preprocessing) == 64);
 

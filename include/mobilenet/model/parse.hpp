@@ -28,6 +28,7 @@ MOBILENET_NAMESPACE_BEGIN
 enum class output_kind : std::uint32_t {
   features = 0,  ///< an embedding: no classes
   classes = 1,   ///< a probability per class
+  values = 2,    ///< whatever the model was trained to tell: coordinates, ages, scores
 };
 
 /// The tables of a packed model. Views point into the bytes that were parsed.
@@ -351,20 +352,34 @@ class model_parser {
     if (bytes.size() != sizeof(format::preprocessing))
       return corrupt("section preprocessing length", bytes.size(), std::to_string(sizeof(format::preprocessing)));
     const auto r = read_at<format::preprocessing>(bytes, 0);
-    if (r.formula > 1) return corrupt("preprocessing.formula", r.formula, "0 or 1");
+    if (r.formula > 2) return corrupt("preprocessing.formula", r.formula, "0 to 2");
     if (!std::isfinite(r.a) || !std::isfinite(r.b)) return corrupt("preprocessing: a or b is not finite");
-    if (r.formula == 0 && r.b == 0.0f) return corrupt("preprocessing.b is 0, and pixels are divided by it");
-    if (r.output > 1) return corrupt("preprocessing.output", r.output, "0 or 1");
+    using enum preprocessing::formula;
+    const auto formula = static_cast<preprocessing::formula>(r.formula);
+    if (formula == subtract_divide && r.b == 0.0f) return corrupt("preprocessing.b is 0, and pixels are divided by it");
+    if (formula == divide_add && r.a == 0.0f) return corrupt("preprocessing.a is 0, and pixels are divided by it");
+    if (r.resize > 2) return corrupt("preprocessing.resize", r.resize, "0 to 2");
+    if (r.crop > 1) return corrupt("preprocessing.crop", r.crop, "0 or 1");
+    if (r.output > 2) return corrupt("preprocessing.output", r.output, "0 to 2");
 
     const shape& out = values_.back();
     if (r.output == 1 && !out.is_vector())
       return corrupt("preprocessing.output says classes, but the last node computes " + to_string(out));
-    if (r.output == 0 && r.class_offset != 0)
+    if (r.output != 1 && r.class_offset != 0)
       return corrupt("preprocessing.class_offset", r.class_offset, "0 for a model without classes");
     if (r.class_offset > 1 || r.class_offset >= out.channels)
       return corrupt("preprocessing.class_offset", r.class_offset, "0, or 1 before at least one class");
-    if (made_.input.channels != 3) return corrupt("value[0] is " + to_string(made_.input) + ", expected 3 channels");
-    made_.preprocessing = {static_cast<mobilenet::preprocessing::formula>(r.formula), r.a, r.b};
+    const std::uint32_t channels = made_.input.channels;
+    if (channels != 3 && channels != 1)
+      return corrupt("value[0] is " + to_string(made_.input) + ", expected 3 channels or 1");
+    if (r.grey > (channels == 1 ? 2u : 0u))
+      return corrupt("preprocessing.grey", r.grey, channels == 1 ? "0 to 2" : "0 for three channels");
+    made_.preprocessing = {.scaling = formula,
+                           .a = r.a,
+                           .b = r.b,
+                           .resize = static_cast<preprocessing::resize_method>(r.resize),
+                           .crop = static_cast<preprocessing::crop_rule>(r.crop),
+                           .grey = static_cast<preprocessing::grey_rule>(r.grey)};
     made_.output = static_cast<output_kind>(r.output);
     made_.class_offset = r.class_offset;
     return {};
