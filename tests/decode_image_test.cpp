@@ -337,6 +337,9 @@ TEST_CASE("what is no image is refused in one line that says what it is") {
       {"8BPS\0\1"s, "PSD"},
       {"data:image/png;base64,iVBORw0KGgo=", "base64 text"},
       {"/9j/4AAQSkZJRg==", "base64 text"},
+      {"\r\n\xff\xd8\xff\xe0", "2 bytes of white space before a JPEG"},
+      {"\n\x89PNG\r\n\x1a\n", "1 byte of white space before a PNG"},
+      {" \t\r\n", "it begins with 20 09 0d 0a"},
   };
   for (const auto& [text, found] : others)
     check_refused(byte_vector(text.begin(), text.end()), errc::unsupported,
