@@ -219,6 +219,7 @@ TEST_CASE("BMP: 24 bits from the bottom up and from the top down, palette, 16 an
   check_pixels(make_bmp(2, 1, 1, {0b01000000, 0, 0, 0}, {30, 20, 10, 0, 60, 50, 40, 0}), 2, 1,
                {10, 20, 30, 40, 50, 60});
   check_pixels(make_bmp(1, 1, 16, {0xff, 0x7f, 0, 0}), 1, 1, {255, 255, 255});
+  check_pixels(make_bmp(1, 1, 16, {0x03, 0x00, 0, 0}), 1, 1, {0, 0, 25});  // 255 * 3 / 31, rounded
 }
 
 TEST_CASE("BMP: colours that a palette lacks are black, not what the stack held; palettes of OS/2") {
@@ -253,12 +254,15 @@ TEST_CASE("BMP: pixels that do not follow the header at once, headers of other l
   check_pixels(make_bmp(2, 1, 16, white_and_green, masks, 3), 2, 1, {255, 255, 255, 0, 4, 0});
   check_pixels(support::with_gap(make_bmp(2, 1, 16, white_and_green, masks, 3), 8), 2, 1, {255, 255, 255, 0, 4, 0});
   const byte_vector ten_bits{0, 0, 0xf0, 0x3f, 0, 0xfc, 0x0f, 0, 0xff, 0x03, 0, 0};
-  check_refused(make_bmp(1, 1, 32, {0, 0, 0, 0}, ten_bits, 3), errc::unsupported,
-                "image: unsupported format: BMP with 10 bits a colour");
+  check_pixels(make_bmp(2, 1, 32, {0xff, 0x03, 0x30, 0x20, 0, 0, 0, 0}, ten_bits, 3), 2, 1, {128, 0, 255, 0, 0, 0});
+  const byte_vector no_green{0, 0, 0xff, 0, 0, 0, 0, 0, 0xff, 0, 0, 0};
+  check_pixels(make_bmp(1, 1, 32, {3, 2, 1, 9}, no_green, 3), 1, 1, {1, 0, 3});
+  const byte_vector wide_mask{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0x1f, 0, 0, 0};  // more bits than a pixel has
+  check_pixels(make_bmp(2, 1, 16, {0xff, 0xff, 0, 0}, wide_mask, 3), 2, 1, {255, 0, 255, 0, 0, 0});
   byte_vector odd = make_bmp(2, 1, 24, rows);
   odd[14] = 41;
   check_refused(odd, errc::invalid_image, "image: damaged: a BMP with a header of 41 bytes");
-  check_refused(make_bmp(2, 1, 2, rows), errc::unsupported, "image: unsupported format: BMP with 2 bits a pixel");
+  check_refused(make_bmp(2, 1, 3, rows), errc::unsupported, "image: unsupported format: BMP with 3 bits a pixel");
 }
 
 TEST_CASE("JPEG: what decoders would fill with grey is refused where it can be told") {
@@ -494,12 +498,13 @@ TEST_CASE("a PNG cut anywhere is refused") {
 
 TEST_CASE("a BMP cut anywhere is refused") {
   const byte_vector bmp = make_bmp(2, 2, 24, {3, 2, 1, 6, 5, 4, 0, 0, 13, 12, 11, 16, 15, 14, 0, 0});
-  for (std::size_t length = 0; length < bmp.size(); ++length) {
+  CHECK(decode(std::span(bmp).first(bmp.size() - 2)));  // without the padding of its last row
+  for (std::size_t length = 0; length < bmp.size() - 2; ++length) {
     const auto image = decode(std::span(bmp).first(length));
     REQUIRE_MESSAGE(!image, length);
     CHECK(image.error().code == (length == 1 ? errc::unsupported : errc::invalid_image));
   }
-  check_refused(std::span(bmp).first(bmp.size() - 1), errc::invalid_image, truncated);
+  check_refused(std::span(bmp).first(bmp.size() - 3), errc::invalid_image, truncated);
 }
 
 TEST_CASE("a JPEG whose Huffman table has more codes than bytes exist is refused") {

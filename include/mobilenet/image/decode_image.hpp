@@ -1,4 +1,4 @@
-// JPEG, PNG and BMP bytes to pixels, by stb_image. Not part of mobilenet.hpp: include it where you decode.
+// JPEG, PNG and BMP bytes to pixels: JPEG and PNG by stb_image. Not part of mobilenet.hpp: include it where you decode.
 #pragma once
 
 #include <mobilenet/image/decoder.hpp>
@@ -120,9 +120,9 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
     jpeg = *read;
   }
   if (auto supported = detail::check_supported(file, format, jpeg); !supported) return std::move(supported).error();
-  detail::bmp_layout bmp;
+  detail::bmp_header bmp;
   if (format == image_format::bmp) {
-    auto read = detail::read_bmp_layout(file);
+    auto read = detail::read_bmp_header(file);
     if (!read) return std::move(read).error();
     bmp = *read;
   }
@@ -131,18 +131,16 @@ inline result<image> decode_image(std::span<const std::byte> bytes, const decode
   if (width == 0 || height == 0) return detail::damaged_image("the header of the " + std::string(to_string(format)));
   if (std::uint64_t{width} * height > options.max_pixels)
     return detail::too_large_image(width, height, std::to_string(options.max_pixels) + " in all");
+  if (format == image_format::bmp) return detail::decode_bmp(bmp, file);
   constexpr std::uint32_t longest_side = 1u << 24;  // stb_image's own limit
   if (width > longest_side || height > longest_side)
     return detail::too_large_image(width, height, std::to_string(longest_side) + " a side");
-  auto whole = format == image_format::jpeg  ? detail::check_whole(jpeg)
-               : format == image_format::bmp ? detail::check_whole(bmp, file)
-                                             : detail::check_whole_png(file);
+  auto whole = format == image_format::jpeg ? detail::check_whole(jpeg) : detail::check_whole_png(file);
   if (!whole) return std::move(whole).error();
 
-  // Without Adobe's segment stb_image takes CMYK for YCbCr and alpha, and it does not read every BMP.
+  // Without Adobe's segment stb_image takes CMYK for YCbCr and alpha.
   std::optional<detail::file_copy> copy;
   if (jpeg.components == 4 && !jpeg.adobe) copy = detail::with_adobe_segment(bytes);
-  if (format == image_format::bmp && !detail::is_plain(bmp)) copy = detail::plain_bmp(bmp, file, bytes);
   if (copy) {
     if (copy->data == nullptr) return error{errc::out_of_memory, "image: no memory for a copy of the file"};
     bytes = {copy->data.get(), copy->size};

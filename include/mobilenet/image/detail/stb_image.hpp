@@ -306,7 +306,6 @@ MOBILENET_NAMESPACE_END
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
-#define STBI_ONLY_BMP
 #define STBI_NO_LINEAR
 #define STBI_NO_STDIO
 #define STBI_ASSERT(condition) ((void)0)  // NDEBUG or not, the same code in every translation unit
