@@ -71,8 +71,6 @@ TEST_CASE("TurboJPEG: the errors of decode_image") {
   check(decode({}), errc::invalid_image, "image: the file is empty");
   check(decode(tiny_images::png_deflated), errc::unsupported, "image: unsupported format: PNG, expected JPEG");
   check(decode(jpeg, {.max_pixels = 259}), errc::image_too_large, "image: 20x13 pixels, expected at most 259 in all");
-  for (std::size_t length = 3; length < jpeg.size(); ++length)
-    check(decode(jpeg.first(length)), errc::invalid_image, "image: truncated: the file ends before the pixels do");
   std::string damaged(jpeg.begin(), jpeg.end());
   damaged.replace(damaged.size() - 60, 40, std::string(40, '\x7f'));
   const auto spoilt = decode_turbojpeg(std::as_bytes(std::span(damaged)));
@@ -106,15 +104,8 @@ TEST_CASE("stb_image and TurboJPEG differ by at most 16 of 255 on photos, 0.2 in
   }
 }
 
-TEST_CASE("TurboJPEG: bytes too many between segments are harmless, odd sampling factors are left to stb_image") {
+TEST_CASE("TurboJPEG: odd sampling factors are left to stb_image") {
   std::vector<std::uint8_t> jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  const auto expected = decode(jpeg).value();
-  jpeg.insert(support::find_marker(jpeg, 0xdb), 4, 0);
-  const auto found = decode(jpeg);
-  REQUIRE_MESSAGE(found, found.error().message);
-  CHECK(std::equal(found->data(), found->data() + found->width() * found->height() * 3u, expected.data()));
-
-  jpeg.assign(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
   support::find_marker(jpeg, 0xc0)[11] = 0x31;  // one component three times as wide as the others
   const auto odd = decode(jpeg);
   REQUIRE(!odd);

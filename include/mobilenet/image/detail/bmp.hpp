@@ -89,7 +89,7 @@ inline std::uint8_t masked_sample(std::uint32_t pixel, std::uint32_t mask) noexc
 
 /// Colours that the palette lacks are black. The fourth sample of 32 bits is ignored: it is padding in most files.
 /// errors   invalid_image: truncated; out_of_memory
-inline result<image> decode_bmp(const bmp_header& bmp, const file_bytes& file) {
+inline result<image> read_bmp_pixels(const bmp_header& bmp, const file_bytes& file) {
   const std::uint64_t stride = bmp.stride();
   const std::uint64_t last_row = (std::uint64_t{bmp.width} * bmp.bits + 7) / 8;
   const std::uint64_t needed = stride * (bmp.height - 1) + last_row;

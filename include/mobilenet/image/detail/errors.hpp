@@ -26,5 +26,13 @@ inline error too_large_image(std::uint64_t width, std::uint64_t height, const st
           "image: " + std::to_string(width) + "x" + std::to_string(height) + " pixels, expected at most " + expected};
 }
 
+/// errors   invalid_image: no pixels; image_too_large: more than are allowed
+inline result<void> check_pixels(std::uint32_t width, std::uint32_t height, std::uint64_t most) {
+  if (width == 0 || height == 0)
+    return damaged_image("its header states " + std::to_string(width) + "x" + std::to_string(height) + " pixels");
+  if (std::uint64_t{width} * height > most) return too_large_image(width, height, std::to_string(most) + " in all");
+  return {};
+}
+
 }  // namespace detail
 MOBILENET_NAMESPACE_END
