@@ -6,8 +6,10 @@
 #include <mobilenet/image/detail/errors.hpp>
 #include <mobilenet/image/detail/file_bytes.hpp>
 #include <mobilenet/image/detail/jpeg.hpp>
+#include <mobilenet/image/detail/png.hpp>
 #include <mobilenet/image/detail/stb_decoder.hpp>
 #include <mobilenet/image/detail/stb_jpeg_source.hpp>
+#include <mobilenet/image/detail/stb_png_source.hpp>
 #include <mobilenet/image/exif.hpp>
 #include <mobilenet/image/format.hpp>
 #include <mobilenet/image/view.hpp>
@@ -70,44 +72,18 @@ static inline result<image> decode_jpeg(const file_bytes& file, const decode_opt
   return decoded;
 }
 
-/// A PNG is whole when its chunks reach the one that says it ends, and there are pixels among them.
-inline result<void> check_whole_png(const file_bytes& file) {
-  constexpr std::uint32_t end_chunk = 0x49454e44;   // "IEND"
-  constexpr std::uint32_t data_chunk = 0x49444154;  // "IDAT"
-  std::uint64_t data = 0;
-  for (std::uint64_t i = 8; i + 8 <= file.size(); i += 12 + std::uint64_t{file.be32(i)}) {
-    if (file.be32(i + 4) == data_chunk) data += file.be32(i);
-    if (file.be32(i + 4) != end_chunk) continue;
-    if (data == 0) return damaged_image("a PNG without pixels");
-    return {};
-  }
-  return truncated_image();
-}
-
 static inline result<image> decode_png(const file_bytes& file, const decode_options& options) {
-  // Its channels are in another order, and it has no checksums.
-  if (file.has(12, "CgBI")) return unsupported_kind("PNG as Xcode rewrites it for iOS, expected a standard one");
-  const std::uint32_t width = file.has(12, "IHDR") ? file.be32(16) : 0;
-  const std::uint32_t height = file.be32(20);
-  if (width == 0 || height == 0) return damaged_image("the header of the PNG");
-  if (auto small = check_pixels(width, height, options.max_pixels); !small) return std::move(small).error();
+  const auto png = read_png(file);
+  if (!png) return png.error();
+  if (auto small = check_pixels(png->width, png->height, options.max_pixels); !small) return std::move(small).error();
   constexpr std::uint32_t longest_side = 1u << 24;  // stb_image's own limit
-  if (width > longest_side || height > longest_side)
-    return too_large_image(width, height, std::to_string(longest_side) + " a side");
-  if (auto whole = check_whole_png(file); !whole) return std::move(whole).error();
+  if (png->width > longest_side || png->height > longest_side)
+    return too_large_image(png->width, png->height, std::to_string(longest_side) + " a side");
 
-  struct state {
-    file_bytes rest;
-    static std::size_t read(void* state, unsigned char* to, std::size_t room) noexcept {
-      file_bytes& rest = static_cast<struct state*>(state)->rest;
-      const std::size_t size = std::min<std::size_t>(room, rest.size());
-      std::memcpy(to, rest.bytes().data(), size);
-      rest = rest.from(size);
-      return size;
-    }
-    static bool end_scan(void*) noexcept { return false; }
-  } whole{file};
-  return decode_by_stb({&whole, state::read, state::end_scan}, file.bytes().size(), width, height);
+  stb_png_source source(file, *png);
+  auto decoded = decode_by_stb(source.source(), file.bytes().size(), png->width, png->height);
+  if (!decoded && decoded.error().code == errc::invalid_image && !png->ended) return truncated_image();
+  return decoded;
 }
 
 static inline result<image> decode_bmp(const file_bytes& file, const decode_options& options) {

@@ -3,6 +3,7 @@
 
 #include <mobilenet/image/detail/file_bytes.hpp>
 #include <mobilenet/image/detail/jpeg.hpp>
+#include <mobilenet/image/detail/png.hpp>
 #include <mobilenet/image/view.hpp>
 
 #include <cstddef>
@@ -38,8 +39,8 @@ inline std::uint32_t exif_orientation(const file_bytes& file) noexcept {
       if (cursor.marker() == jpeg_marker::app1 && cursor.payload().starts_with({"Exif\0\0", 6}))
         return orientation_of_tiff(cursor.payload().from(6));
   if (file.starts_with("\x89PNG"))
-    for (std::uint64_t i = 8; i + 8 <= file.size(); i += 12 + std::uint64_t{file.be32(i)})
-      if (file.has(i + 4, "eXIf")) return orientation_of_tiff(file.from(i + 8));
+    for (png_cursor cursor(file); cursor.next();)
+      if (cursor.name() == png_chunk("eXIf")) return orientation_of_tiff(cursor.data());
   return 1;
 }
 
