@@ -240,3 +240,15 @@ TEST_CASE("JPEG: headers that contradict themselves are refused before a decoder
   check_refused(refined, errc::invalid_image,
                 "image: damaged: a scan of coefficients that cannot be refined in this way");
 }
+
+TEST_CASE("JPEG: no decoder's own words reach the user") {
+  // The scan begins with ones, which are no code of any table.
+  const auto scan = support::find_marker(baseline, 0xda) - baseline.begin();
+  byte_vector jpeg = baseline;
+  for (std::ptrdiff_t i = 14; i < 22; ++i) jpeg[static_cast<std::size_t>(scan + i)] = i % 2 == 0 ? 0xff : 0x00;
+  for_each_decoder([&](const auto& decode) {
+    const auto image = decode(jpeg);
+    REQUIRE_FALSE(image);
+    CHECK(image.error().message == "image: damaged: its compressed data is damaged");
+  });
+}

@@ -179,6 +179,22 @@ TEST_CASE("PNG: headers that are not valid are refused in plain words") {
                 "unsupported format: PNG with a chunk ABCD, without which it must not be decoded");
 }
 
+TEST_CASE("PNG: data that do not inflate to its pixels are refused in plain words") {
+  const auto check = [](const byte_vector& data, const std::string& message) {
+    check_refused(png_of({{"IHDR", header(2, 2, 8, 0)}, {"IDAT", data}, {"IEND", {}}}), errc::invalid_image,
+                  "damaged: " + message);
+  };
+  check(support::stored_zlib({0, 1, 2}), "it has fewer pixels than its header states");
+  check(support::stored_zlib({0, 1, 2, 7, 3, 4}), "a row has a filter that PNG does not have");
+  byte_vector zlib = support::stored_zlib({0, 1, 2, 0, 3, 4});
+  const byte_vector whole_zlib = zlib;
+  for (const std::size_t at : {0, 1, 2, 3, 5}) {
+    zlib = whole_zlib;
+    zlib[at] ^= 0x06;  // the method, its check, the kind of block, its length
+    check(zlib, "its compressed data is damaged");
+  }
+}
+
 #else
 TEST_CASE("PNG") { MESSAGE("skipped: built without stb_image"); }
 #endif

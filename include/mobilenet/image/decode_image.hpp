@@ -28,7 +28,14 @@ MOBILENET_NAMESPACE_BEGIN
 
 namespace detail {
 
-/// What stb_image reads as an image of this size, or why it does not.
+/// stb_image's word for a failure, as a sentence for a person: "its compressed data is damaged" for "bad dist".
+inline std::string_view plain_reason(std::string_view stb_reason) noexcept {
+  if (stb_reason == "not enough pixels") return "it has fewer pixels than its header states";
+  if (stb_reason == "invalid filter") return "a row has a filter that PNG does not have";
+  return "its compressed data is damaged";
+}
+
+/// The pixels of an image of this size, or why stb_image has none.
 static inline result<image> decode_by_stb(const compiled::image_source& source, std::size_t compressed,
                                           std::uint32_t width, std::uint32_t height) {
   // Twice what the rows can take before they are unfiltered, because the buffer doubles; the compressed data is
@@ -39,12 +46,13 @@ static inline result<image> decode_by_stb(const compiled::image_source& source, 
   const auto decoded = compiled::decode_by_stb(source, rgb, growth_limit);
   if (decoded.samples != nullptr) return image::adopt(decoded.samples, width, height, std::free);
 
+  const std::string_view why = decoded.failure != nullptr ? decoded.failure : "";
   if (decoded.outgrown) return damaged_image("it inflates to more than its pixels can hold");
-  const std::string_view why = decoded.failure != nullptr ? decoded.failure : "its segments do not fit together";
+  if (why == "too large") return too_large_image(width, height, "2 GiB when decoded");
   if (why == "outofmem")
     return error{errc::out_of_memory,
                  "image: no memory to decode " + std::to_string(width) + "x" + std::to_string(height) + " pixels"};
-  return damaged_image(why);
+  return damaged_image(plain_reason(why));
 }
 
 /// What stb_image does not read of the JPEGs that read_jpeg() accepts.

@@ -62,7 +62,8 @@ inline result<void> turbojpeg_status(tjhandle decoder, int status, const jpeg_he
   if (says("allocation failure") || says("Insufficient memory"))
     return error{errc::out_of_memory, "image: no memory to decode " + std::to_string(jpeg.width) + "x" +
                                           std::to_string(jpeg.height) + " pixels"};
-  return damaged_image(why);
+  return damaged_image(says("Huffman table definition") ? "a Huffman table has a code of ones alone"
+                                                        : "its compressed data is damaged");
 }
 
 }  // namespace detail
