@@ -545,6 +545,22 @@ TEST_CASE("many images on a terminal get a progress bar, few images and files do
   CHECK_FALSE(contains(slow.err, "[#"));
 }
 
+TEST_CASE("--max-pixels: the limit, and what a wrong one says") {
+  const workplace here;
+  const auto refused = mobilenet_program({"classify", here.model(), here / "a.png", "--max-pixels", "259"});
+  CHECK(refused.status == 1);
+  CHECK(refused.err ==
+        "mobilenet: " + (here / "a.png") + ": 20x13 is 260 pixels, expected at most 259 (--max-pixels)\n");
+  for (const char* command : {"classify", "embed"}) {
+    CHECK(mobilenet_program({command, here.model(), here / "a.png", "--max-pixels", "260"}).status == 0);
+    CHECK(contains(mobilenet_program({command, "--help"}).out, "64000000"));
+    for (const char* wrong : {"0", "-1", "many", "99999999999999"}) {
+      CAPTURE(wrong);
+      CHECK(mobilenet_program({command, here.model(), here / "a.png", "--max-pixels", wrong}).status == 2);
+    }
+  }
+}
+
 TEST_CASE("inspect shows what is in a model") {
   const workplace here;
   const auto run = mobilenet_program({"inspect", here.model()});

@@ -427,26 +427,40 @@ TEST_CASE("an image without pixels is refused") {
   CHECK_FALSE(decode(make_bmp(1, 0, 24, {0, 0, 0, 0})));
 }
 
-TEST_CASE("too many pixels are refused from the header alone") {
-  const std::string expected = "image: 100000x100000 pixels, expected at most 40000000 in all";
+TEST_CASE("too many pixels are refused from the header alone, in megapixels") {
+  const std::string expected = "image: 100000x100000 is 10000 megapixels, expected at most 64";
   check_refused(make_png(100'000, 100'000, support::png_rgb, 8, {0}), errc::image_too_large, expected);
   check_refused(make_png(100'000, 100'000, support::png_palette, 8, {0}, {0, 0, 0}), errc::image_too_large, expected);
   check_refused(make_bmp(100'000, 100'000, 24, {}), errc::image_too_large, expected);
   check_refused(make_bmp(100'000, -100'000, 24, {}), errc::image_too_large, expected);
   check_refused(make_png(4'000'000'000u, 4'000'000'000u, support::png_rgb, 8, {0}), errc::image_too_large,
-                "image: 4000000000x4000000000 pixels, expected at most 40000000 in all");
+                "image: 4000000000x4000000000 is 16000000000000 megapixels, expected at most 64");
   check_refused(make_bmp(0x7fffffff, -0x7fffffff - 1, 24, {}), errc::image_too_large,
-                "image: 2147483647x2147483648 pixels, expected at most 40000000 in all");
+                "image: 2147483647x2147483648 is 4611686016280 megapixels, expected at most 64");
 
   byte_vector jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
   const auto at = find_marker(jpeg, 0xc0);
   std::fill_n(at + 5, 4, std::uint8_t{0xff});  // height and width
-  check_refused(jpeg, errc::image_too_large, "image: 65535x65535 pixels, expected at most 40000000 in all");
+  check_refused(jpeg, errc::image_too_large, "image: 65535x65535 is 4294.9 megapixels, expected at most 64");
+}
 
-  const auto small = decode(tiny_images::png_deflated, {.max_pixels = 259});
-  REQUIRE_FALSE(small);
-  CHECK(small.error().message == "image: 20x13 pixels, expected at most 259 in all");
-  CHECK(decode(tiny_images::png_deflated, {.max_pixels = 260}));
+TEST_CASE("photos of 50 megapixels are allowed; a limit is stated so that it differs from what was found") {
+  const auto message = [](std::uint32_t width, std::uint32_t height, const mobilenet::decode_options& options) {
+    const auto image = decode(make_png(width, height, support::png_rgb, 8, {0}), options);
+    REQUIRE_FALSE(image);
+    return image.error().message;
+  };
+  const char* too_few = "image: damaged: it has fewer pixels than its header states";  // the size was accepted
+  CHECK(message(8000, 6000, {}) == too_few);
+  CHECK(message(8160, 6144, {}) == too_few);
+  CHECK(message(8000, 8000, {}) == too_few);
+  CHECK(message(8001, 8000, {}) == "image: 8001x8000 is 64.1 megapixels, expected at most 64");
+  CHECK(message(8001, 1000, {.max_pixels = 8'000'999}) == "image: 8001x1000 is 8.1 megapixels, expected at most 8");
+  CHECK(message(8064, 6048, {.max_pixels = 40'500'000}) ==
+        "image: 8064x6048 is 48.8 megapixels, expected at most 40.5");
+  CHECK(message(1000, 1000, {.max_pixels = 999'999}) == "image: 1000x1000 is 1000000 pixels, expected at most 999999");
+  CHECK(message(20, 13, {.max_pixels = 259}) == "image: 20x13 is 260 pixels, expected at most 259");
+  CHECK(message(20, 13, {.max_pixels = 260}) == too_few);
 }
 
 TEST_CASE("a small PNG that inflates to far more than its pixels does not get the memory") {
@@ -527,7 +541,7 @@ TEST_CASE("what a PNG leaves unwritten in a buffer that grew is zero, not what t
 TEST_CASE("a PNG with a side longer than stb_image takes is too large, not damaged; one without pixels is damaged") {
   byte_vector wide = make_png(1, 1, support::png_rgb, 8, {0, 1, 2, 3});
   wide[16] = 2;  // 2^25 + 1
-  check_refused(wide, errc::image_too_large, "image: 33554433x1 pixels, expected at most 16777216 a side");
+  check_refused(wide, errc::image_too_large, "image: 33554433x1 pixels, but the decoder reads at most 16777216 a side");
   byte_vector empty{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   byte_vector header;
   support::append_be32(header, 1);

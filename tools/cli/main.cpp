@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -141,9 +142,14 @@ void add_images(CLI::App* command, image_options& options) {
                          decoders.front() + ")")
         ->check(without_description(CLI::IsMember(decoders)))
         ->type_name(joined(decoders));
-  command->add_flag(
-      "--exif-orientation", options.exif_orientation,
-      "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
+  command->add_flag("--exif-orientation", options.exif_orientation,
+                    "Rotate photos by their EXIF orientation (default: as stored, which is what TensorFlow.js does)");
+  command
+      ->add_option(
+          "--max-pixels", options.max_pixels,
+          "Refuse images of more pixels before they are decoded (default: " + std::to_string(options.max_pixels) + ")")
+      ->check(without_description(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32)))
+      ->type_name("N");
   command->callback([&options] {
     if (options.images.empty() && options.list.empty()) throw CLI::RequiredError("IMAGE or --from");
     if (options.list == "-" && std::find(options.images.begin(), options.images.end(), "-") != options.images.end())

@@ -33,7 +33,7 @@ std::vector<std::string> decoder_names() {
 namespace {
 
 result<image> decode_by(const std::vector<std::byte>& bytes, const image_options& options) {
-  const decode_options how{.apply_exif_orientation = options.exif_orientation};
+  const decode_options how{.max_pixels = options.max_pixels, .apply_exif_orientation = options.exif_orientation};
 #if MOBILENET_WITH_DECODE_TURBOJPEG
   if (options.decoder == "turbojpeg") return decode_by_first(bytes, how, decode_turbojpeg, decode_image);
 #endif
@@ -50,6 +50,7 @@ result<image> decode([[maybe_unused]] const std::vector<std::byte>& bytes,
   if (decoded) return decoded;
   error e = std::move(decoded).error();
   if (constexpr std::string_view prefix = "image: "; e.message.starts_with(prefix)) e.message.erase(0, prefix.size());
+  if (e.message.find("pixels, expected at most") != e.message.npos) e.message += " (--max-pixels)";
   return e;
 #else
   return error{errc::unsupported, "this program was built without an image decoder (stb_image)"};

@@ -48,7 +48,9 @@ static inline result<image> decode_by_stb(const compiled::image_source& source, 
 
   const std::string_view why = decoded.failure != nullptr ? decoded.failure : "";
   if (decoded.outgrown) return damaged_image("it inflates to more than its pixels can hold");
-  if (why == "too large") return too_large_image(width, height, "2 GiB when decoded");
+  if (why == "too large")
+    return error{errc::image_too_large, "image: " + std::to_string(width) + "x" + std::to_string(height) +
+                                            " pixels are more than stb_image decodes"};
   if (why == "outofmem")
     return error{errc::out_of_memory,
                  "image: no memory to decode " + std::to_string(width) + "x" + std::to_string(height) + " pixels"};
@@ -86,7 +88,7 @@ static inline result<image> decode_png(const file_bytes& file, const decode_opti
   if (auto small = check_pixels(png->width, png->height, options.max_pixels); !small) return std::move(small).error();
   constexpr std::uint32_t longest_side = 1u << 24;  // stb_image's own limit
   if (png->width > longest_side || png->height > longest_side)
-    return too_large_image(png->width, png->height, std::to_string(longest_side) + " a side");
+    return too_long_image(png->width, png->height, longest_side);
 
   stb_png_source source(file, *png);
   auto decoded = decode_by_stb(source.source(), file.bytes().size(), png->width, png->height);

@@ -83,7 +83,7 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
   if (!jpeg) return jpeg.error();
   constexpr std::uint32_t longest_side = 65500;  // libjpeg-turbo's own limit
   if (jpeg->width > longest_side || jpeg->height > longest_side)
-    return detail::too_large_image(jpeg->width, jpeg->height, std::to_string(longest_side) + " a side");
+    return detail::too_long_image(jpeg->width, jpeg->height, longest_side);
   if (auto small = detail::check_pixels(jpeg->width, jpeg->height, options.max_pixels); !small)
     return std::move(small).error();
   if (auto enough = detail::check_enough_data(*jpeg); !enough) return std::move(enough).error();

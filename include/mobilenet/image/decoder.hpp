@@ -12,12 +12,13 @@
 
 MOBILENET_NAMESPACE_BEGIN
 
-/// What the caller of a decoder wants of it.
+/// What a decoder does beyond turning the file into pixels. The defaults are those of TensorFlow.js.
 struct decode_options {
-  /// More are refused before memory is taken for them.
-  std::uint64_t max_pixels = 40'000'000;
-  /// Turns a photo upright as its EXIF orientation asks for. Off, because TensorFlow.js in Node.js ignores it;
-  /// a browser turns a photo before TensorFlow.js sees it.
+  /// Images of more pixels are refused before memory is taken for them. 64 megapixels allow photos of phones with 48
+  /// and 50; decoding one takes up to 1 GB of memory, and a PNG up to 2.
+  std::uint64_t max_pixels = 64'000'000;
+  /// Rotates and mirrors a photo by its EXIF orientation. TensorFlow.js in Node.js ignores the orientation; a browser
+  /// applies it before TensorFlow.js reads the pixels.
   bool apply_exif_orientation = false;
 };
 
