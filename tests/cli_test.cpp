@@ -1,5 +1,6 @@
 // The program itself, as users and scripts run it.
 #include "support/files.hpp"
+#include "support/hand_made_images.hpp"
 #include "support/program.hpp"
 #include "support/tiny_images.hpp"
 #include "support/unpacked_models.hpp"
@@ -559,6 +560,34 @@ TEST_CASE("--max-pixels: the limit, and what a wrong one says") {
       CHECK(mobilenet_program({command, here.model(), here / "a.png", "--max-pixels", wrong}).status == 2);
     }
   }
+}
+
+TEST_CASE("--alpha: a transparent picture is its stored colours, black or white") {
+  const workplace here;
+  // Green that nobody sees. The model says which colour is brightest, and is undecided about grey.
+  support::byte_vector rows;
+  for (int y = 0; y < 8; ++y) {
+    rows.push_back(0);
+    for (int x = 0; x < 8; ++x) support::append(rows, support::byte_vector{0, 255, 0, 0});
+  }
+  const support::byte_vector glass = support::make_png(8, 8, support::png_rgba, 8, rows);
+  here.write("glass.png", std::as_bytes(std::span(glass)));
+  const auto green = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> arguments{"classify", here.model(), here / "glass.png", "--json"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const auto run = mobilenet_program(arguments);
+    REQUIRE(run.status == 0);
+    const auto objects = json_lines(run.out);
+    for (const auto& result : objects.at(0)["results"].GetArray())
+      if (result["classIndex"].GetUint() == 1) return result["probability"].GetDouble();
+    return 0.0;
+  };
+  CHECK(green({}) > 0.99);
+  CHECK(green({"--alpha", "drop"}) > 0.99);
+  CHECK(green({"--alpha", "black"}) < 0.34);
+  CHECK(green({"--alpha", "white"}) < 0.34);
+  CHECK(mobilenet_program({"embed", here.model(), here / "a.png", "--alpha", "white"}).status == 0);
+  CHECK(mobilenet_program({"classify", here.model(), here / "a.png", "--alpha", "pink"}).status == 2);
 }
 
 TEST_CASE("inspect shows what is in a model") {

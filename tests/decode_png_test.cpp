@@ -24,10 +24,14 @@ using support::append_png_chunk;
 using support::byte_vector;
 using support::make_png;
 
-auto decode(std::span<const std::uint8_t> png) { return mobilenet::decode_image(std::as_bytes(png)); }
+using mobilenet::alpha_mode;
 
-byte_vector pixels_of(std::span<const std::uint8_t> png) {
-  const auto image = decode(png);
+auto decode(std::span<const std::uint8_t> png, alpha_mode alpha = alpha_mode::drop) {
+  return mobilenet::decode_image(std::as_bytes(png), {.alpha = alpha});
+}
+
+byte_vector pixels_of(std::span<const std::uint8_t> png, alpha_mode alpha = alpha_mode::drop) {
+  const auto image = decode(png, alpha);
   REQUIRE_MESSAGE(image, image.error().message);
   return {image->data(), image->data() + std::size_t{image->width()} * image->height() * 3};
 }
@@ -108,6 +112,38 @@ TEST_CASE("PNG: transparency that its kind of pixels cannot have is ignored, as 
   const chunks with_alpha{
       {"IHDR", header(1, 1, 8, 4)}, {"tRNS", {0, 1}}, {"IDAT", support::stored_zlib({0, 7, 8})}, end};
   CHECK(pixels_of(png_of(with_alpha)) == byte_vector{7, 7, 7});
+}
+
+TEST_CASE("PNG: transparent pixels are as stored, over black or over white") {
+  const auto check = [](const byte_vector& png, const byte_vector& stored, const byte_vector& over_black,
+                        const byte_vector& over_white) {
+    CHECK(pixels_of(png) == stored);
+    CHECK(pixels_of(png, alpha_mode::over_black) == over_black);
+    CHECK(pixels_of(png, alpha_mode::over_white) == over_white);
+  };
+  const std::pair<std::string, byte_vector> end{"IEND", {}};
+  const auto data = [](const byte_vector& rows) {
+    return std::pair<std::string, byte_vector>{"IDAT", support::stored_zlib(rows)};
+  };
+  // 200 at alpha 0, 1, 128 and 255.
+  check(make_png(4, 1, support::png_grey_alpha, 8, {0, 200, 0, 200, 1, 200, 128, 200, 255}),
+        {200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200}, {0, 0, 0, 1, 1, 1, 100, 100, 100, 200, 200, 200},
+        {255, 255, 255, 255, 255, 255, 227, 227, 227, 200, 200, 200});
+  check(make_png(2, 1, support::png_rgba, 8, {0, 10, 20, 30, 0, 250, 60, 0, 51}), {10, 20, 30, 250, 60, 0},
+        {0, 0, 0, 50, 12, 0}, {255, 255, 255, 254, 216, 204});
+  check(make_png(1, 1, support::png_rgba, 16, {0, 100, 1, 50, 2, 0, 3, 128, 255}), {100, 50, 0}, {50, 25, 0},
+        {177, 152, 127});
+  check(png_of({{"IHDR", header(2, 1, 8, 2)}, {"tRNS", {0, 1, 0, 2, 0, 3}}, data({0, 1, 2, 3, 1, 2, 4}), end}),
+        {1, 2, 3, 1, 2, 4}, {0, 0, 0, 1, 2, 4}, {255, 255, 255, 1, 2, 4});
+  check(png_of({{"IHDR", header(4, 1, 2, 0)}, {"tRNS", {0, 1}}, data({0, 0b00011011}), end}),
+        {0, 0, 0, 85, 85, 85, 170, 170, 170, 255, 255, 255}, {0, 0, 0, 0, 0, 0, 170, 170, 170, 255, 255, 255},
+        {0, 0, 0, 255, 255, 255, 170, 170, 170, 255, 255, 255});
+  check(
+      png_of(
+          {{"IHDR", header(3, 1, 8, 3)}, {"PLTE", {10, 20, 30, 40, 50, 60}}, {"tRNS", {51}}, data({0, 0, 1, 2}), end}),
+      {10, 20, 30, 40, 50, 60, 0, 0, 0}, {2, 4, 6, 40, 50, 60, 0, 0, 0}, {206, 208, 210, 40, 50, 60, 0, 0, 0});
+  const byte_vector opaque = make_png(1, 1, support::png_rgb, 8, {0, 1, 2, 3});
+  check(opaque, {1, 2, 3}, {1, 2, 3}, {1, 2, 3});
 }
 
 TEST_CASE("PNG: all pixels are there without the last chunk, and without checksums") {

@@ -24,6 +24,7 @@ struct image_options {
   std::string decoder;              ///< one of decoder_names(); empty: the first
   bool exif_orientation = false;    ///< rotate photos by their EXIF orientation
   std::uint64_t max_pixels = decode_options{}.max_pixels;
+  alpha_mode alpha = alpha_mode::drop;
 };
 
 /// One image to be worked on.

@@ -145,6 +145,18 @@ void add_images(CLI::App* command, image_options& options) {
   command->add_flag("--exif-orientation", options.exif_orientation,
                     "Rotate photos by their EXIF orientation (default: as stored, which is what TensorFlow.js does)");
   command
+      ->add_option_function<std::string>(
+          "--alpha",
+          [&options](const std::string& mode) {
+            options.alpha = mode == "black"   ? mobilenet::alpha_mode::over_black
+                            : mode == "white" ? mobilenet::alpha_mode::over_white
+                                              : mobilenet::alpha_mode::drop;
+          },
+          "Show transparent pixels over black or white (default: drop, their stored colours, as TensorFlow.js reads "
+          "ImageData)")
+      ->check(without_description(CLI::IsMember({"drop", "black", "white"})))
+      ->type_name("drop|black|white");
+  command
       ->add_option(
           "--max-pixels", options.max_pixels,
           "Refuse images of more pixels before they are decoded (default: " + std::to_string(options.max_pixels) + ")")

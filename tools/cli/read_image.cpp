@@ -33,7 +33,8 @@ std::vector<std::string> decoder_names() {
 namespace {
 
 result<image> decode_by(const std::vector<std::byte>& bytes, const image_options& options) {
-  const decode_options how{.max_pixels = options.max_pixels, .apply_exif_orientation = options.exif_orientation};
+  const decode_options how{
+      .max_pixels = options.max_pixels, .apply_exif_orientation = options.exif_orientation, .alpha = options.alpha};
 #if MOBILENET_WITH_DECODE_TURBOJPEG
   if (options.decoder == "turbojpeg") return decode_by_first(bytes, how, decode_turbojpeg, decode_image);
 #endif

@@ -35,15 +35,14 @@ inline std::string_view plain_reason(std::string_view stb_reason) noexcept {
   return "its compressed data is damaged";
 }
 
-/// The pixels of an image of this size, or why stb_image has none.
+/// The pixels of an image of this size, with three or four samples each, or why stb_image has none.
 static inline result<image> decode_by_stb(const compiled::image_source& source, std::size_t compressed,
-                                          std::uint32_t width, std::uint32_t height) {
+                                          std::uint32_t width, std::uint32_t height, int channels = 3) {
   // Twice what the rows can take before they are unfiltered, because the buffer doubles; the compressed data is
   // collected in such a buffer first.
   const std::size_t samples = (std::size_t{width} + 8) * (std::size_t{height} + 8) * 4;
   const std::size_t growth_limit = 65536 + 2 * (compressed + samples * sizeof(std::uint16_t));
-  constexpr int rgb = 3;
-  const auto decoded = compiled::decode_by_stb(source, rgb, growth_limit);
+  const auto decoded = compiled::decode_by_stb(source, channels, growth_limit);
   if (decoded.samples != nullptr) return image::adopt(decoded.samples, width, height, std::free);
 
   const std::string_view why = decoded.failure != nullptr ? decoded.failure : "";
@@ -82,6 +81,16 @@ static inline result<image> decode_jpeg(const file_bytes& file, const decode_opt
   return decoded;
 }
 
+/// Turns RGBA in place into RGB over a background.
+inline void composite(std::uint8_t* pixels, std::size_t count, std::uint8_t background) noexcept {
+  const std::uint8_t* from = pixels;
+  for (; count > 0; --count, from += 4) {
+    const std::uint32_t alpha = from[3];
+    for (std::size_t c = 0; c < 3; ++c)
+      *pixels++ = static_cast<std::uint8_t>((from[c] * alpha + background * (255 - alpha) + 127) / 255);
+  }
+}
+
 static inline result<image> decode_png(const file_bytes& file, const decode_options& options) {
   const auto png = read_png(file);
   if (!png) return png.error();
@@ -91,8 +100,12 @@ static inline result<image> decode_png(const file_bytes& file, const decode_opti
     return too_long_image(png->width, png->height, longest_side);
 
   stb_png_source source(file, *png);
-  auto decoded = decode_by_stb(source.source(), file.bytes().size(), png->width, png->height);
+  const bool composited = png->has_alpha() && options.alpha != alpha_mode::drop;
+  auto decoded = decode_by_stb(source.source(), file.bytes().size(), png->width, png->height, composited ? 4 : 3);
   if (!decoded && decoded.error().code == errc::invalid_image && !png->ended) return truncated_image();
+  if (decoded && composited)
+    composite(decoded->data(), std::size_t{png->width} * png->height,
+              options.alpha == alpha_mode::over_white ? 255 : 0);
   return decoded;
 }
 
@@ -120,8 +133,7 @@ static inline result<image> decode_as_stored(std::span<const std::byte> bytes, c
 }  // namespace detail
 
 /// Decodes a JPEG (baseline or progressive; grey, colour, CMYK, YCCK), PNG or BMP to 8-bit RGB. Grey becomes
-/// R = G = B, alpha is dropped as tf.browser.fromPixels drops it, 16-bit samples keep their upper half, CMYK counts
-/// as stored inverted as all programs store it. EXIF orientation is ignored unless options ask for it.
+/// R = G = B, 16-bit samples keep their upper half, CMYK counts as stored inverted as all programs store it.
 ///
 /// bytes    the whole file
 /// errors   unsupported: another format, named where it is known; invalid_image: empty, damaged or truncated;

@@ -12,6 +12,17 @@
 
 MOBILENET_NAMESPACE_BEGIN
 
+/// What becomes of transparent pixels.
+///
+/// TensorFlow.js reads ImageData, and pixels in Node.js, as `drop` does. A page that hands it an <img> gets what a
+/// canvas keeps of the image: black where it is wholly transparent, else the colours as stored, up to rounding.
+/// `over_black` equals that for pixels that are transparent or opaque, and darkens those in between.
+enum class alpha_mode : std::uint8_t {
+  drop,        ///< the colours as stored, also those of pixels that nobody sees
+  over_black,  ///< composited: (alpha * colour) / 255, rounded
+  over_white,  ///< composited, as a viewer with a white background shows it
+};
+
 /// What a decoder does beyond turning the file into pixels. The defaults are those of TensorFlow.js.
 struct decode_options {
   /// Images of more pixels are refused before memory is taken for them. 64 megapixels allow photos of phones with 48
@@ -20,6 +31,8 @@ struct decode_options {
   /// Rotates and mirrors a photo by its EXIF orientation. TensorFlow.js in Node.js ignores the orientation; a browser
   /// applies it before TensorFlow.js reads the pixels.
   bool apply_exif_orientation = false;
+  /// Only PNG has transparency here: a JPEG and a BMP count as opaque.
+  alpha_mode alpha = alpha_mode::drop;
 };
 
 /// A decoder: a function, a lambda or an object.

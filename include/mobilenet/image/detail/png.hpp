@@ -59,6 +59,8 @@ struct png_header {
   std::uint64_t data = 0;       ///< compressed bytes
   bool ended = false;           ///< reaches the chunk that ends it
 
+  bool has_alpha() const noexcept { return colour == grey_alpha || colour == rgb_alpha || transparency.size() > 0; }
+
   static constexpr std::uint32_t grey = 0, rgb = 2, indexed = 3, grey_alpha = 4, rgb_alpha = 6;
 };
 
