@@ -137,8 +137,8 @@ void add_images(CLI::App* command, image_options& options) {
   if (decoders.size() > 1)
     command
         ->add_option("--decoder", options.decoder,
-                     "What decodes JPEG: turbojpeg is faster, a little different in its pixels, and what browsers show "
-                     "(default: " +
+                     "What decodes JPEG: turbojpeg is faster and has the pixels that Chrome shows, and leaves to stb "
+                     "what it does not read; stb's pixels differ by a few steps (default: " +
                          decoders.front() + ")")
         ->check(without_description(CLI::IsMember(decoders)))
         ->type_name(joined(decoders));

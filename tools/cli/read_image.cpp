@@ -20,11 +20,11 @@ result<std::vector<std::byte>> read_bytes(const queued_image& queued) {
 
 std::vector<std::string> decoder_names() {
   std::vector<std::string> names;
-#if MOBILENET_WITH_DECODE
-  names.emplace_back("stb");
-#endif
 #if MOBILENET_WITH_DECODE && MOBILENET_WITH_DECODE_TURBOJPEG
   names.emplace_back("turbojpeg");
+#endif
+#if MOBILENET_WITH_DECODE
+  names.emplace_back("stb");
 #endif
   return names;
 }
@@ -36,7 +36,7 @@ result<image> decode_by(const std::vector<std::byte>& bytes, const image_options
   const decode_options how{
       .max_pixels = options.max_pixels, .apply_exif_orientation = options.exif_orientation, .alpha = options.alpha};
 #if MOBILENET_WITH_DECODE_TURBOJPEG
-  if (options.decoder == "turbojpeg") return decode_by_first(bytes, how, decode_turbojpeg, decode_image);
+  if (options.decoder != "stb") return decode_by_first(bytes, how, decode_turbojpeg, decode_image);
 #endif
   return decode_image(bytes, how);
 }

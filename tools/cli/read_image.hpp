@@ -18,7 +18,7 @@ inline constexpr std::size_t longest_image_file = 512u << 20;
 /// errors   those of read_input()
 result<std::vector<std::byte>> read_bytes(const queued_image& queued);
 
-/// The decoders that this program was built with, the standard one first.
+/// The decoders for JPEG that this program was built with, the default first.
 std::vector<std::string> decoder_names();
 
 /// errors   those of decode_image(), without "image: " in front, because the image's path will be; unsupported: this
