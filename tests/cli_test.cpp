@@ -594,6 +594,29 @@ TEST_CASE("--alpha: a transparent picture is its stored colours, black or white"
   CHECK(mobilenet_program({"classify", here.model(), here / "a.png", "--alpha", "pink"}).status == 2);
 }
 
+TEST_CASE("--jpeg-scale auto decodes a large JPEG smaller, but not below twice the network's input") {
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+  const workplace here;  // the network's input is 8x8
+  here.write("large.jpg", std::as_bytes(std::span(tiny_images::jpeg_64x40)));
+  const auto features = [&](const std::string& image, const std::vector<std::string>& options) {
+    std::vector<std::string> arguments{"embed", here.model(), here / image, "--layer", "pool"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const auto run = mobilenet_program(arguments);
+    REQUIRE(run.status == 0);
+    return run.out;
+  };
+  CHECK(features("large.jpg", {"--jpeg-scale", "auto"}) != features("large.jpg", {}));
+  CHECK(features("large.jpg", {"--jpeg-scale", "1"}) == features("large.jpg", {}));
+  CHECK(features("large.jpg", {"--jpeg-scale", "auto", "--decoder", "stb"}) ==
+        features("large.jpg", {"--decoder", "stb"}));
+  CHECK(features("b.jpg", {"--jpeg-scale", "auto"}) == features("b.jpg", {}));  // half of 20x13 is less than 16
+  CHECK(mobilenet_program({"classify", here.model(), here / "b.jpg", "--jpeg-scale", "auto"}).status == 0);
+  CHECK(mobilenet_program({"classify", here.model(), here / "b.jpg", "--jpeg-scale", "2"}).status == 2);
+#else
+  MESSAGE("skipped: built without libturbojpeg");
+#endif
+}
+
 TEST_CASE("inspect shows what is in a model") {
   const workplace here;
   const auto run = mobilenet_program({"inspect", here.model()});

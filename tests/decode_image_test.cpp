@@ -160,7 +160,7 @@ TEST_CASE("pixels are turned as Pillow turns them") {
     auto numbers = mobilenet::image::create(3, 2);
     REQUIRE(numbers);
     for (unsigned i = 0; i < 18; ++i) numbers->data()[i] = static_cast<std::uint8_t>(i / 3);
-    const auto image = mobilenet::detail::turned_upright(*std::move(numbers), orientation);
+    const auto image = mobilenet::detail::orient_image(*std::move(numbers), orientation);
     REQUIRE(image);
     const bool known = orientation >= 1 && orientation <= 8;
     CHECK(image->width() == (known && orientation >= 5 ? 2 : 3));

@@ -77,6 +77,42 @@ TEST_CASE("TurboJPEG: the errors of decode_image") {
   if (!spoilt) CHECK(spoilt.error().message.starts_with("image: damaged: "));
 }
 
+TEST_CASE("TurboJPEG: a photo is scaled down as long as both sides keep the smallest side") {
+  const auto size = [](std::uint32_t smallest_side) {
+    const auto image = decode(tiny_images::jpeg_baseline, {.smallest_side = smallest_side});
+    REQUIRE(image);
+    return std::to_string(image->width()) + "x" + std::to_string(image->height());
+  };
+  CHECK(size(0) == "20x13");
+  CHECK(size(14) == "20x13");
+  CHECK(size(13) == "20x13");
+  CHECK(size(8) == "20x13");
+  CHECK(size(7) == "10x7");
+  CHECK(size(5) == "10x7");
+  CHECK(size(4) == "5x4");
+  CHECK(size(3) == "5x4");
+  CHECK(size(2) == "3x2");
+  CHECK(size(1) == "3x2");
+
+  // The mean of two by two pixels is what half of the size shows.
+  for (const auto jpeg : {std::span<const std::uint8_t>(tiny_images::jpeg_baseline),
+                          std::span<const std::uint8_t>(tiny_images::jpeg_cmyk)}) {
+    const auto full = decode(jpeg).value();
+    const auto half = decode(jpeg, {.smallest_side = 6}).value();
+    for (std::size_t y = 0; y < 6; ++y)
+      for (std::size_t x = 0; x < 10; ++x) {
+        const auto at = [&](std::size_t column, std::size_t row) { return int{full.data()[(row * 20 + column) * 3]}; };
+        const int mean =
+            (at(2 * x, 2 * y) + at(2 * x + 1, 2 * y) + at(2 * x, 2 * y + 1) + at(2 * x + 1, 2 * y + 1)) / 4;
+        CHECK(std::abs(half.data()[(y * 10 + x) * 3] - mean) <= 4);
+      }
+  }
+  const auto rotated = decode(tiny_images::jpeg_baseline, {.apply_exif_orientation = true, .smallest_side = 6});
+  CHECK(rotated->width() == 10);
+  CHECK(decode(tiny_images::jpeg_baseline, {.max_pixels = 259, .smallest_side = 1}).error().code ==
+        errc::image_too_large);
+}
+
 #if MOBILENET_WITH_DECODE
 TEST_CASE("stb_image and TurboJPEG differ by at most 16 of 255 on photos, 0.2 in the mean") {
   const std::string data = support::test_data();

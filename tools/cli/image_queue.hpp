@@ -25,6 +25,7 @@ struct image_options {
   bool exif_orientation = false;    ///< rotate photos by their EXIF orientation
   std::uint64_t max_pixels = decode_options{}.max_pixels;
   alpha_mode alpha = alpha_mode::drop;
+  bool scale_jpeg = false;  ///< down while it is decoded, to no less than twice the network's input
 };
 
 /// One image to be worked on.

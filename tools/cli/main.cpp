@@ -134,7 +134,7 @@ void add_images(CLI::App* command, image_options& options) {
       ->needs(list);
   command->add_flag("--lenient", options.lenient, "Exit status 0 even if some images could not be read");
   const auto decoders = decoder_names();
-  if (decoders.size() > 1)
+  if (decoders.size() > 1) {
     command
         ->add_option("--decoder", options.decoder,
                      "What decodes JPEG: turbojpeg is faster and has the pixels that Chrome shows, and leaves to stb "
@@ -142,6 +142,14 @@ void add_images(CLI::App* command, image_options& options) {
                          decoders.front() + ")")
         ->check(without_description(CLI::IsMember(decoders)))
         ->type_name(joined(decoders));
+    command
+        ->add_option_function<std::string>(
+            "--jpeg-scale", [&options](const std::string& scale) { options.scale_jpeg = scale == "auto"; },
+            "auto: turbojpeg decodes a large JPEG at 1/2, 1/4 or 1/8 of its size, with at least twice the network's "
+            "input, which is faster and changes answers a little (default: 1)")
+        ->check(without_description(CLI::IsMember({"auto", "1"})))
+        ->type_name("auto|1");
+  }
   command->add_flag("--exif-orientation", options.exif_orientation,
                     "Rotate photos by their EXIF orientation (default: as stored, which is what TensorFlow.js does)");
   command

@@ -9,6 +9,7 @@
 #include <mobilenet/image/decode_turbojpeg.hpp>
 #endif
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -32,9 +33,11 @@ std::vector<std::string> decoder_names() {
 #if MOBILENET_WITH_DECODE
 namespace {
 
-result<image> decode_by(const std::vector<std::byte>& bytes, const image_options& options) {
-  const decode_options how{
-      .max_pixels = options.max_pixels, .apply_exif_orientation = options.exif_orientation, .alpha = options.alpha};
+result<image> decode_by(const std::vector<std::byte>& bytes, const image_options& options, const shape& input) {
+  const decode_options how{.max_pixels = options.max_pixels,
+                           .apply_exif_orientation = options.exif_orientation,
+                           .alpha = options.alpha,
+                           .smallest_side = options.scale_jpeg ? 2 * std::max(input.height, input.width) : 0};
 #if MOBILENET_WITH_DECODE_TURBOJPEG
   if (options.decoder != "stb") return decode_by_first(bytes, how, decode_turbojpeg, decode_image);
 #endif
@@ -45,9 +48,9 @@ result<image> decode_by(const std::vector<std::byte>& bytes, const image_options
 #endif
 
 result<image> decode([[maybe_unused]] const std::vector<std::byte>& bytes,
-                     [[maybe_unused]] const image_options& options) {
+                     [[maybe_unused]] const image_options& options, [[maybe_unused]] const shape& input) {
 #if MOBILENET_WITH_DECODE
-  auto decoded = decode_by(bytes, options);
+  auto decoded = decode_by(bytes, options, input);
   if (decoded) return decoded;
   error e = std::move(decoded).error();
   if (constexpr std::string_view prefix = "image: "; e.message.starts_with(prefix)) e.message.erase(0, prefix.size());

@@ -143,7 +143,7 @@ static inline result<image> decode_as_stored(std::span<const std::byte> bytes, c
 static inline result<image> decode_image(std::span<const std::byte> bytes, const decode_options& options = {}) {
   auto decoded = detail::decode_as_stored(bytes, options);
   if (!decoded || !options.apply_exif_orientation) return decoded;
-  return detail::turned_upright(*std::move(decoded), detail::exif_orientation(detail::file_bytes(bytes)));
+  return detail::orient_image(*std::move(decoded), detail::exif_orientation(detail::file_bytes(bytes)));
 }
 
 MOBILENET_NAMESPACE_END

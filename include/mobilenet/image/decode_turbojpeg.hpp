@@ -66,6 +66,19 @@ inline result<void> turbojpeg_status(tjhandle decoder, int status, const jpeg_he
                                                         : "its compressed data is damaged");
 }
 
+/// The size to decode to: the smallest of 1, 1/2, 1/4 and 1/8 whose sides keep `smallest_side` pixels.
+struct scaled_size {
+  std::uint32_t width;
+  std::uint32_t height;
+};
+constexpr scaled_size scaled_down(std::uint32_t width, std::uint32_t height, std::uint32_t smallest_side) noexcept {
+  for (const std::uint32_t factor : {8u, 4u, 2u}) {
+    const scaled_size size{(width + factor - 1) / factor, (height + factor - 1) / factor};
+    if (smallest_side > 0 && size.width >= smallest_side && size.height >= smallest_side) return size;
+  }
+  return {width, height};
+}
+
 }  // namespace detail
 
 /// Decodes a JPEG to 8-bit RGB: baseline, progressive, arithmetic coded; grey, colour, CMYK, YCCK.
@@ -101,8 +114,7 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
   const int header = tjDecompressHeader3(decoder.get(), data, length, &width, &height, &subsampling, &colours);
   if (auto read = detail::turbojpeg_status(decoder.get(), header, *jpeg); !read) return std::move(read).error();
 
-  const auto columns = static_cast<std::uint32_t>(width);
-  const auto rows = static_cast<std::uint32_t>(height);
+  const auto [columns, rows] = detail::scaled_down(jpeg->width, jpeg->height, options.smallest_side);
   auto decoded = image::create(columns, rows);
   if (!decoded) return decoded;
   const std::size_t pixels = std::size_t{columns} * rows;
@@ -114,12 +126,12 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
       return error{errc::out_of_memory, "image: no memory for " + std::to_string(pixels) + " pixels of CMYK"};
   }
   std::uint8_t* pixels_to = four ? cmyk.get() : decoded->data();
-  const int status =
-      tjDecompress2(decoder.get(), data, length, pixels_to, width, 0, height, four ? TJPF_CMYK : TJPF_RGB, 0);
+  const int status = tjDecompress2(decoder.get(), data, length, pixels_to, static_cast<int>(columns), 0,
+                                   static_cast<int>(rows), four ? TJPF_CMYK : TJPF_RGB, 0);
   if (auto done = detail::turbojpeg_status(decoder.get(), status, *jpeg); !done) return std::move(done).error();
   if (four) detail::cmyk_to_rgb(cmyk.get(), pixels, decoded->data());
   if (!options.apply_exif_orientation) return decoded;
-  return detail::turned_upright(*std::move(decoded), detail::exif_orientation(file));
+  return detail::orient_image(*std::move(decoded), detail::exif_orientation(file));
 }
 
 MOBILENET_NAMESPACE_END

@@ -33,6 +33,10 @@ struct decode_options {
   bool apply_exif_orientation = false;
   /// Only PNG has transparency here: a JPEG and a BMP count as opaque.
   alpha_mode alpha = alpha_mode::drop;
+  /// 0: all pixels, as TensorFlow.js needs them. Otherwise a decoder may scale a JPEG down while it decodes, by 2, 4 or
+  /// 8, as long as both sides keep at least this many pixels. decode_turbojpeg() does; decode_image() ignores it.
+  /// Twice the side of the network's input keeps answers close (docs/benchmarks.md).
+  std::uint32_t smallest_side = 0;
 };
 
 /// A decoder: a function, a lambda or an object.

@@ -46,7 +46,7 @@ inline std::uint32_t exif_orientation(const file_bytes& file) noexcept {
 
 /// An image as orientation says that it is meant to be seen.
 /// errors   out_of_memory
-inline result<image> turned_upright(image stored, std::uint32_t orientation) {
+inline result<image> orient_image(image stored, std::uint32_t orientation) {
   if (orientation <= 1 || orientation > 8) return stored;
   const std::uint32_t width = stored.width();
   const std::uint32_t height = stored.height();
