@@ -88,6 +88,9 @@ class image {
     return taken;
   }
 
+  /// Gives the pixels to the caller, who frees them with the function that adopt() was given; create() uses malloc().
+  std::uint8_t* release() noexcept { return data_.release(); }
+
   std::uint32_t width() const noexcept { return width_; }
   std::uint32_t height() const noexcept { return height_; }
   std::uint8_t* data() noexcept { return data_.get(); }

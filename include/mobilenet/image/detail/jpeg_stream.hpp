@@ -92,7 +92,8 @@ class jpeg_stream {
   }
 
   std::byte id(std::size_t component) const noexcept {
-    return static_cast<std::byte>(jpeg_.colours == jpeg_colours::rgb ? "RGB"[component] : 1 + component);
+    constexpr std::array rgb{std::byte{'R'}, std::byte{'G'}, std::byte{'B'}};
+    return jpeg_.colours == jpeg_colours::rgb ? rgb[component] : static_cast<std::byte>(1 + component);
   }
 
   file_bytes numbered_frame() noexcept {

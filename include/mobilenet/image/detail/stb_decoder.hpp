@@ -1,5 +1,7 @@
-// What decode_image() uses of stb_image, as plain structs.
+// stb_image's decoders for JPEG and PNG, reading from a source. Internal linkage, as stb_image itself.
 #pragma once
+
+#include <mobilenet/image/detail/stb_image.hpp>
 
 #include <cstddef>
 
@@ -22,19 +24,13 @@ struct decoded_image {
   bool outgrown;           ///< it wanted a buffer larger than the limit
 };
 
-}  // namespace mobilenet::compiled
-
-#include <mobilenet/image/detail/stb_image.hpp>
-
-namespace mobilenet::compiled {
-
 namespace stb_callbacks {
-inline int read(void* user, char* to, int room) {
+static inline int read(void* user, char* to, int room) {
   const auto& source = *static_cast<const image_source*>(user);
   return static_cast<int>(
       source.read(source.state, reinterpret_cast<unsigned char*>(to), static_cast<std::size_t>(room)));
 }
-inline void skip(void* user, int count) {
+static inline void skip(void* user, int count) {
   char ignored[64];
   while (count > 0) {
     const int skipped = read(user, ignored, count < 64 ? count : 64);
@@ -43,7 +39,7 @@ inline void skip(void* user, int count) {
   }
 }
 /// stb_image asks whether the file ends only before it skips to the next marker, after a scan's data.
-inline int eof(void* user) {
+static inline int eof(void* user) {
   const auto& source = *static_cast<const image_source*>(user);
   return source.end_scan(source.state) ? 1 : 0;
 }
