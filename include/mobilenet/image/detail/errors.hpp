@@ -25,7 +25,9 @@ inline error unsupported_kind(std::string_view what) {
 /// Tenths of a million: "48.8" for 48,771,072 pixels.
 inline std::string megapixels(std::uint64_t tenths) {
   std::string text = std::to_string(tenths / 10);
-  if (tenths % 10 != 0) text += "." + std::to_string(tenths % 10);
+  if (tenths % 10 == 0) return text;
+  text += '.';
+  text += static_cast<char>('0' + tenths % 10);
   return text;
 }
 /// "image: 8064x6048 is 48.8 megapixels, expected at most 40": found is rounded up and the limit down, so that they
