@@ -12,7 +12,7 @@
 
 MOBILENET_NAMESPACE_BEGIN
 
-/// The order of the 8-bit samples of one pixel. Alpha is ignored, as tf.browser.fromPixels does;
+/// The order of the 8-bit samples of one pixel. Alpha is ignored, as TensorFlow.js ignores that of ImageData;
 /// grey counts as R = G = B.
 enum class pixel_format : std::uint8_t { rgb, bgr, rgba, bgra, grey };
 
