@@ -109,6 +109,14 @@ TEST_CASE("JPEG: padding between segments, and segments that say nothing about p
   check_same_pixels(support::with_segment(baseline, 0xfe, byte_vector{}), baseline);
 }
 
+TEST_CASE("JPEG: what follows the end of the image is not read") {
+  for (const byte_vector& more : {byte_vector{'\r', '\n'}, byte_vector(1000, 0xff), progressive}) {
+    byte_vector jpeg = baseline;
+    support::append(jpeg, more);
+    check_same_pixels(jpeg, baseline);
+  }
+}
+
 TEST_CASE("JPEG: component ids that repeat mean one component after the other, as for libjpeg-turbo") {
   check_same_pixels(support::with_component_ids(baseline, "\x01\x01\x01"), baseline);
   check_same_pixels(support::with_component_ids(baseline, "\x07\x07\x05"), baseline);
@@ -198,7 +206,7 @@ TEST_CASE("JPEG: a component without a scan is missing data") {
   scan[4] = 2;
   jpeg.erase(scan + 9, scan + 11);
   check_refused(jpeg, errc::invalid_image, too_little);
-  jpeg.resize(jpeg.size() - 2);
+  jpeg.erase(jpeg.end() - 2, jpeg.end());
   check_refused(jpeg, errc::invalid_image, truncated);
 }
 

@@ -77,6 +77,12 @@ TEST_CASE("TurboJPEG: the errors of decode_image") {
   if (!spoilt) CHECK(spoilt.error().message.starts_with("image: damaged: "));
 }
 
+TEST_CASE("TurboJPEG: a frame of MJPEG, which has no Huffman tables, is read with the standard ones") {
+  std::vector<std::uint8_t> frame(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
+  for (int table = 0; table < 4; ++table) frame = support::without_segment(frame, 0xc4);
+  CHECK(distance(frame, tiny_images::decoded::jpeg_baseline) == 0);
+}
+
 TEST_CASE("TurboJPEG: a photo is scaled down as long as both sides keep the smallest side") {
   const auto size = [](std::uint32_t smallest_side) {
     const auto image = decode(tiny_images::jpeg_baseline, {.smallest_side = smallest_side});
