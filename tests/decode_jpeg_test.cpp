@@ -1,4 +1,5 @@
 // What all decoders here make of the JPEGs that cameras and programs write: one body for each of them.
+#include "support/files.hpp"
 #include "support/hand_made_images.hpp"
 #include "support/tiny_images.hpp"
 
@@ -259,4 +260,22 @@ TEST_CASE("JPEG: no decoder's own words reach the user") {
     REQUIRE_FALSE(image);
     CHECK(image.error().message == "image: damaged: its compressed data is damaged");
   });
+}
+
+TEST_CASE("JPEG: files of other programs decode as their plain twins") {
+  const std::string data = support::test_data();
+  if (data.empty()) return;
+  const auto file = [&](const char* name) {
+    const auto read = support::read_file(data + "/cases/images/" + name);
+    const auto* begin = reinterpret_cast<const std::uint8_t*>(read.data());
+    return byte_vector(begin, begin + read.size());
+  };
+  const byte_vector plain = file("base.jpg");
+  for (const char* name :
+       {"adobe_transform_2_three_components.jpg", "dji_padding_ff00.jpg", "ids_1_1_1.jpg", "ids_RGB_with_jfif.jpg",
+        "jfif_2_01.jpg", "no_eoi.jpg", "rst_after_data.jpg", "sos_se0.jpg"}) {
+    CAPTURE(name);
+    check_same_pixels(file(name), plain);
+  }
+  check_same_pixels(file("cmyk_ids_1_2_3_1.jpg"), file("cmyk_base.jpg"));
 }

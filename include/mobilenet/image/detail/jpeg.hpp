@@ -174,6 +174,7 @@ inline result<void> read_jpeg_frame(jpeg_header& jpeg, std::uint32_t marker, con
   if (jpeg.frame != 0) return damaged_image("a second frame");
   const bool lossless_or_hierarchical = (marker & 3) == 3 || (marker & 7) > 4;
   if (lossless_or_hierarchical) return unsupported_kind("JPEG, lossless or hierarchical");
+  if (payload.size() < 6) return damaged_image("the frame header has the wrong length");
   jpeg.frame = marker;
   jpeg.bits = payload.at(0);
   jpeg.height = payload.be16(1);
