@@ -25,8 +25,8 @@ enum class alpha_mode : std::uint8_t {
 
 /// What a decoder does beyond turning the file into pixels. The defaults are those of TensorFlow.js.
 struct decode_options {
-  /// Images of more pixels are refused before memory is taken for them. 64 megapixels allow photos of phones with 48
-  /// and 50; decoding one takes up to 1 GB of memory, and a PNG up to 2.
+  /// Images of more pixels are refused before memory is taken for them. 64 megapixels admit the photos of phones, which
+  /// have up to 50. An image of that size takes up to 0.8 GB of memory while it is decoded from JPEG, 1 GB from PNG.
   std::uint64_t max_pixels = 64'000'000;
   /// Rotates and mirrors a photo by its EXIF orientation. TensorFlow.js in Node.js ignores the orientation; a browser
   /// applies it before TensorFlow.js reads the pixels.
