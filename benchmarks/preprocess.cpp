@@ -32,12 +32,12 @@ void resize(benchmark::State& state, std::uint32_t width, std::uint32_t height, 
   }
 }
 
-void decode(benchmark::State& state, const std::string& path, const auto& decoder) {
+void decode(benchmark::State& state, const std::string& path, const auto& decoder, const decode_options& options = {}) {
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-  const auto first = decoder(std::as_bytes(std::span(bytes)), decode_options{});
+  const auto first = decoder(std::as_bytes(std::span(bytes)), options);
   if (!first) return state.SkipWithError(first.error().message.c_str());
-  for (auto _ : state) benchmark::DoNotOptimize(decoder(std::as_bytes(std::span(bytes)), decode_options{}));
+  for (auto _ : state) benchmark::DoNotOptimize(decoder(std::as_bytes(std::span(bytes)), options));
   state.counters["pixels"] = benchmark::Counter(
       static_cast<double>(first->width()) * first->height() * static_cast<double>(state.iterations()),
       benchmark::Counter::kIsRate);
@@ -67,6 +67,9 @@ int main(int argc, char** argv) {
 #if MOBILENET_WITH_DECODE_TURBOJPEG
     benchmark::RegisterBenchmark(("decode_turbojpeg/" + path).c_str(), [=](benchmark::State& state) {
       decode(state, path, decode_turbojpeg);
+    })->Unit(benchmark::kMicrosecond);
+    benchmark::RegisterBenchmark(("decode_turbojpeg_scaled/" + path).c_str(), [=](benchmark::State& state) {
+      decode(state, path, decode_turbojpeg, {.smallest_side = 2 * 224});
     })->Unit(benchmark::kMicrosecond);
 #endif
   }

@@ -15,3 +15,27 @@ set(mobilenet_simd_library HighwayHeaders::HighwayHeaders)
 
 set(mobilenet_xnnpack_package XNNPACK)
 set(mobilenet_xnnpack_library XNNPACK::XNNPACK)
+
+# The part of a component that is compiled once for a whole build: the source under the include folder, and the macro
+# that makes the component's header declare it only.
+set(mobilenet_decode_compiled_source mobilenet/compiled/decode.cpp)
+set(mobilenet_decode_compiled_macro MOBILENET_DECODE_SEPARATE)
+
+# mobilenet_add_compiled_part(<component> <include folder>)
+#
+# Adds the static library mobilenet_<component>_compiled, unless another folder of the build did. It is built when a
+# target links it. The package's include folders are copied, because a package's targets are known in one folder only.
+function(mobilenet_add_compiled_part component include)
+  set(library mobilenet_${component}_compiled)
+  if(TARGET ${library})
+    return()
+  endif()
+  add_library(${library} STATIC EXCLUDE_FROM_ALL ${include}/${mobilenet_${component}_compiled_source})
+  target_compile_features(${library} PRIVATE cxx_std_20)
+  target_include_directories(${library} PRIVATE ${include})
+  get_target_property(folders ${mobilenet_${component}_library} INTERFACE_INCLUDE_DIRECTORIES)
+  if(folders)
+    target_include_directories(${library} SYSTEM PRIVATE ${folders})
+  endif()
+  set_target_properties(${library} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()

@@ -5,7 +5,8 @@ include(${CMAKE_CURRENT_LIST_DIR}/component_packages.cmake)
 list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})  # FindStb, FindTurboJPEG, FindHighwayHeaders, FindXNNPACK
 find_package(Threads REQUIRED GLOBAL)  # GLOBAL: a project that adds this one links it from its own folder
 
-set(mobilenet_decode_headers image/decode_image.hpp image/detail/stb_image.hpp)
+set(mobilenet_decode_headers image/decode_image.hpp image/detail/compiled_decoder.hpp image/detail/decode_by_format.hpp
+  image/detail/stb_*.hpp)
 set(mobilenet_decode_turbojpeg_headers image/decode_turbojpeg.hpp)
 set(mobilenet_eigen_headers backends/eigen.hpp)
 set(mobilenet_simd_headers backends/simd.hpp backends/simd/*.hpp)
@@ -69,6 +70,11 @@ foreach(component IN LISTS wanted_components)
     set(state "on")
     mobilenet_add_header_library(${component} ${mobilenet_${component}_headers})
     target_link_libraries(mobilenet_${component} INTERFACE mobilenet_mobilenet ${mobilenet_${component}_library})
+    if(mobilenet_${component}_compiled_source)
+      mobilenet_add_compiled_part(${component} ${include})
+      target_link_libraries(mobilenet_${component} INTERFACE $<BUILD_INTERFACE:mobilenet_${component}_compiled>)
+      target_compile_definitions(mobilenet_${component} INTERFACE ${mobilenet_${component}_compiled_macro})
+    endif()
     list(APPEND mobilenet_components ${component})
   endif()
   if(PROJECT_IS_TOP_LEVEL)

@@ -9,9 +9,15 @@ install(EXPORT mobilenet-targets NAMESPACE mobilenet:: DESTINATION ${package_dir
 foreach(component IN LISTS mobilenet_components)
   install(TARGETS mobilenet_${component} EXPORT mobilenet-${component}-targets FILE_SET HEADERS FILE_SET inline_headers)
   install(EXPORT mobilenet-${component}-targets NAMESPACE mobilenet:: DESTINATION ${package_dir})
+  if(mobilenet_${component}_compiled_source)
+    cmake_path(GET mobilenet_${component}_compiled_source PARENT_PATH folder)
+    install(FILES include/${mobilenet_${component}_compiled_source} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})
+  endif()
 endforeach()
 
-configure_package_config_file(cmake/mobilenet-config.cmake.in mobilenet-config.cmake INSTALL_DESTINATION ${package_dir})
+configure_package_config_file(cmake/mobilenet-config.cmake.in mobilenet-config.cmake
+  INSTALL_DESTINATION ${package_dir}
+  PATH_VARS CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(mobilenet-config-version.cmake COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(
   FILES

@@ -1,5 +1,6 @@
 // The program itself, as users and scripts run it.
 #include "support/files.hpp"
+#include "support/hand_made_images.hpp"
 #include "support/program.hpp"
 #include "support/tiny_images.hpp"
 #include "support/unpacked_models.hpp"
@@ -377,19 +378,23 @@ TEST_CASE("many images on any number of threads: their answers in their order, a
     }
 }
 
-TEST_CASE("--decoder turbojpeg reads JPEG that stb_image does not, and leaves other formats to it") {
+TEST_CASE("turbojpeg is the default decoder for JPEG, and leaves what it does not read to stb") {
 #if MOBILENET_WITH_DECODE_TURBOJPEG
   const workplace here;
   here.write("arithmetic.jpg", std::as_bytes(std::span(tiny_images::jpeg_arithmetic)));
+  here.write("odd.jpg", std::as_bytes(std::span(tiny_images::jpeg_odd_sampling)));  // no name in TurboJPEG for it
   std::vector<std::string> arguments{"classify", here.model(), here / "arithmetic.jpg", here / "a.png"};
-  CHECK(mobilenet_program(arguments).status == 1);
+  const auto by_default = mobilenet_program(arguments);
+  CHECK(by_default.status == 0);
+  CHECK(by_default.err.empty());
+  CHECK(lines(by_default.out) == 8);
   arguments.insert(arguments.end(), {"--decoder", "stb"});
-  CHECK(mobilenet_program(arguments).status == 1);
+  const auto by_stb = mobilenet_program(arguments);
+  CHECK(by_stb.status == 1);
+  CHECK(contains(by_stb.err, "arithmetic coding"));
+  CHECK(mobilenet_program({"classify", here.model(), here / "odd.jpg"}).status == 0);
   arguments.back() = "turbojpeg";
-  const auto run = mobilenet_program(arguments);
-  CHECK(run.status == 0);
-  CHECK(run.err.empty());
-  CHECK(lines(run.out) == 8);
+  CHECK(mobilenet_program(arguments).out == by_default.out);
   arguments.back() = "abacus";
   CHECK(mobilenet_program(arguments).status == 2);
 #else
@@ -551,6 +556,73 @@ TEST_CASE("many images on a terminal get a progress bar, few images and files do
   CHECK(slow.status == 0);
   CHECK(contains(slow.err, "/s  "));
   CHECK_FALSE(contains(slow.err, "[#"));
+}
+
+TEST_CASE("--max-pixels: the limit, and what a wrong one says") {
+  const workplace here;
+  const auto refused = mobilenet_program({"classify", here.model(), here / "a.png", "--max-pixels", "259"});
+  CHECK(refused.status == 1);
+  CHECK(refused.err ==
+        "mobilenet: " + (here / "a.png") + ": 20x13 is 260 pixels, expected at most 259 (--max-pixels)\n");
+  for (const char* command : {"classify", "embed"}) {
+    CHECK(mobilenet_program({command, here.model(), here / "a.png", "--max-pixels", "260"}).status == 0);
+    CHECK(contains(mobilenet_program({command, "--help"}).out, "64000000"));
+    for (const char* wrong : {"0", "-1", "many", "99999999999999"}) {
+      CAPTURE(wrong);
+      CHECK(mobilenet_program({command, here.model(), here / "a.png", "--max-pixels", wrong}).status == 2);
+    }
+  }
+}
+
+TEST_CASE("--alpha: a transparent picture is its stored colours, black or white") {
+  const workplace here;
+  // Green that nobody sees. The model says which colour is brightest, and is undecided about grey.
+  support::byte_vector rows;
+  for (int y = 0; y < 8; ++y) {
+    rows.push_back(0);
+    for (int x = 0; x < 8; ++x) support::append(rows, support::byte_vector{0, 255, 0, 0});
+  }
+  const support::byte_vector glass = support::make_png(8, 8, support::png_rgba, 8, rows);
+  here.write("glass.png", std::as_bytes(std::span(glass)));
+  const auto green = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> arguments{"classify", here.model(), here / "glass.png", "--json"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const auto run = mobilenet_program(arguments);
+    REQUIRE(run.status == 0);
+    const auto objects = json_lines(run.out);
+    for (const auto& result : objects.at(0)["results"].GetArray())
+      if (result["classIndex"].GetUint() == 1) return result["probability"].GetDouble();
+    return 0.0;
+  };
+  CHECK(green({}) > 0.99);
+  CHECK(green({"--alpha", "drop"}) > 0.99);
+  CHECK(green({"--alpha", "black"}) < 0.34);
+  CHECK(green({"--alpha", "white"}) < 0.34);
+  CHECK(mobilenet_program({"embed", here.model(), here / "a.png", "--alpha", "white"}).status == 0);
+  CHECK(mobilenet_program({"classify", here.model(), here / "a.png", "--alpha", "pink"}).status == 2);
+}
+
+TEST_CASE("--jpeg-scale auto decodes a large JPEG smaller, but not below twice the network's input") {
+#if MOBILENET_WITH_DECODE_TURBOJPEG
+  const workplace here;  // the network's input is 8x8
+  here.write("large.jpg", std::as_bytes(std::span(tiny_images::jpeg_64x40)));
+  const auto features = [&](const std::string& image, const std::vector<std::string>& options) {
+    std::vector<std::string> arguments{"embed", here.model(), here / image, "--layer", "pool"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const auto run = mobilenet_program(arguments);
+    REQUIRE(run.status == 0);
+    return run.out;
+  };
+  CHECK(features("large.jpg", {"--jpeg-scale", "auto"}) != features("large.jpg", {}));
+  CHECK(features("large.jpg", {"--jpeg-scale", "1"}) == features("large.jpg", {}));
+  CHECK(features("large.jpg", {"--jpeg-scale", "auto", "--decoder", "stb"}) ==
+        features("large.jpg", {"--decoder", "stb"}));
+  CHECK(features("b.jpg", {"--jpeg-scale", "auto"}) == features("b.jpg", {}));  // half of 20x13 is less than 16
+  CHECK(mobilenet_program({"classify", here.model(), here / "b.jpg", "--jpeg-scale", "auto"}).status == 0);
+  CHECK(mobilenet_program({"classify", here.model(), here / "b.jpg", "--jpeg-scale", "2"}).status == 2);
+#else
+  MESSAGE("skipped: built without libturbojpeg");
+#endif
 }
 
 TEST_CASE("inspect shows what is in a model") {

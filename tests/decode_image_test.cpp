@@ -3,6 +3,7 @@
 #include "support/tiny_images.hpp"
 
 #include <mobilenet/image/decode_image.hpp>
+#include <mobilenet/image/exif.hpp>
 
 #include <doctest/doctest.h>
 
@@ -160,7 +161,7 @@ TEST_CASE("pixels are turned as Pillow turns them") {
     auto numbers = mobilenet::image::create(3, 2);
     REQUIRE(numbers);
     for (unsigned i = 0; i < 18; ++i) numbers->data()[i] = static_cast<std::uint8_t>(i / 3);
-    const auto image = mobilenet::detail::turned_upright(*std::move(numbers), orientation);
+    const auto image = mobilenet::detail::orient_image(*std::move(numbers), orientation);
     REQUIRE(image);
     const bool known = orientation >= 1 && orientation <= 8;
     CHECK(image->width() == (known && orientation >= 5 ? 2 : 3));
@@ -219,6 +220,7 @@ TEST_CASE("BMP: 24 bits from the bottom up and from the top down, palette, 16 an
   check_pixels(make_bmp(2, 1, 1, {0b01000000, 0, 0, 0}, {30, 20, 10, 0, 60, 50, 40, 0}), 2, 1,
                {10, 20, 30, 40, 50, 60});
   check_pixels(make_bmp(1, 1, 16, {0xff, 0x7f, 0, 0}), 1, 1, {255, 255, 255});
+  check_pixels(make_bmp(1, 1, 16, {0x03, 0x00, 0, 0}), 1, 1, {0, 0, 25});  // 255 * 3 / 31, rounded
 }
 
 TEST_CASE("BMP: colours that a palette lacks are black, not what the stack held; palettes of OS/2") {
@@ -253,12 +255,15 @@ TEST_CASE("BMP: pixels that do not follow the header at once, headers of other l
   check_pixels(make_bmp(2, 1, 16, white_and_green, masks, 3), 2, 1, {255, 255, 255, 0, 4, 0});
   check_pixels(support::with_gap(make_bmp(2, 1, 16, white_and_green, masks, 3), 8), 2, 1, {255, 255, 255, 0, 4, 0});
   const byte_vector ten_bits{0, 0, 0xf0, 0x3f, 0, 0xfc, 0x0f, 0, 0xff, 0x03, 0, 0};
-  check_refused(make_bmp(1, 1, 32, {0, 0, 0, 0}, ten_bits, 3), errc::unsupported,
-                "image: unsupported format: BMP with 10 bits a colour");
+  check_pixels(make_bmp(2, 1, 32, {0xff, 0x03, 0x30, 0x20, 0, 0, 0, 0}, ten_bits, 3), 2, 1, {128, 0, 255, 0, 0, 0});
+  const byte_vector no_green{0, 0, 0xff, 0, 0, 0, 0, 0, 0xff, 0, 0, 0};
+  check_pixels(make_bmp(1, 1, 32, {3, 2, 1, 9}, no_green, 3), 1, 1, {1, 0, 3});
+  const byte_vector wide_mask{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0x1f, 0, 0, 0};  // more bits than a pixel has
+  check_pixels(make_bmp(2, 1, 16, {0xff, 0xff, 0, 0}, wide_mask, 3), 2, 1, {255, 0, 255, 0, 0, 0});
   byte_vector odd = make_bmp(2, 1, 24, rows);
   odd[14] = 41;
   check_refused(odd, errc::invalid_image, "image: damaged: a BMP with a header of 41 bytes");
-  check_refused(make_bmp(2, 1, 2, rows), errc::unsupported, "image: unsupported format: BMP with 2 bits a pixel");
+  check_refused(make_bmp(2, 1, 3, rows), errc::unsupported, "image: unsupported format: BMP with 3 bits a pixel");
 }
 
 TEST_CASE("JPEG: what decoders would fill with grey is refused where it can be told") {
@@ -270,7 +275,7 @@ TEST_CASE("JPEG: what decoders would fill with grey is refused where it can be t
 
   jpeg.assign(good.begin(), good.begin() + scan + 2 + good[static_cast<std::size_t>(scan) + 3]);
   support::append(jpeg, byte_vector{0x12, 0xff, 0xd9});
-  check_refused(jpeg, errc::invalid_image, "image: truncated: the file ends before the pixels do");
+  check_refused(jpeg, errc::invalid_image, "image: damaged: its compressed data ends before its pixels do");
 
   jpeg = good;
   for (auto at = find_marker(jpeg, 0xdb) - jpeg.begin(); at < scan; ++at)
@@ -337,6 +342,9 @@ TEST_CASE("what is no image is refused in one line that says what it is") {
       {"8BPS\0\1"s, "PSD"},
       {"data:image/png;base64,iVBORw0KGgo=", "base64 text"},
       {"/9j/4AAQSkZJRg==", "base64 text"},
+      {"\r\n\xff\xd8\xff\xe0", "2 bytes of white space before a JPEG"},
+      {"\n\x89PNG\r\n\x1a\n", "1 byte of white space before a PNG"},
+      {" \t\r\n", "it begins with 20 09 0d 0a"},
   };
   for (const auto& [text, found] : others)
     check_refused(byte_vector(text.begin(), text.end()), errc::unsupported,
@@ -346,8 +354,7 @@ TEST_CASE("what is no image is refused in one line that says what it is") {
 TEST_CASE("kinds of JPEG, PNG and BMP that are not read are named") {
   for (const auto& arithmetic : {std::span<const std::uint8_t>(tiny_images::jpeg_arithmetic),
                                  std::span<const std::uint8_t>(tiny_images::jpeg_arithmetic_progressive)})
-    check_refused(arithmetic, errc::unsupported,
-                  "image: unsupported format: JPEG with arithmetic coding, lossless or hierarchical");
+    check_refused(arithmetic, errc::unsupported, "image: unsupported format: JPEG with arithmetic coding");
   byte_vector twelve_bits(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
   const auto at = find_marker(twelve_bits, 0xc0);
   at[4] = 12;
@@ -383,7 +390,7 @@ TEST_CASE("a JPEG whose sampling factors are no whole ratio is refused") {
   const auto at = find_marker(jpeg, 0xc0);
   at[11] = 0x31;
   at[14] = 0x21;
-  check_refused(jpeg, errc::invalid_image, "image: damaged: bad H");
+  check_refused(jpeg, errc::unsupported, "image: unsupported format: JPEG whose sampling factors are not whole ratios");
 }
 
 TEST_CASE("decoders are asked one after the other until one knows the format") {
@@ -421,26 +428,40 @@ TEST_CASE("an image without pixels is refused") {
   CHECK_FALSE(decode(make_bmp(1, 0, 24, {0, 0, 0, 0})));
 }
 
-TEST_CASE("too many pixels are refused from the header alone") {
-  const std::string expected = "image: 100000x100000 pixels, expected at most 40000000 in all";
+TEST_CASE("too many pixels are refused from the header alone, in megapixels") {
+  const std::string expected = "image: 100000x100000 is 10000 megapixels, expected at most 64";
   check_refused(make_png(100'000, 100'000, support::png_rgb, 8, {0}), errc::image_too_large, expected);
   check_refused(make_png(100'000, 100'000, support::png_palette, 8, {0}, {0, 0, 0}), errc::image_too_large, expected);
   check_refused(make_bmp(100'000, 100'000, 24, {}), errc::image_too_large, expected);
   check_refused(make_bmp(100'000, -100'000, 24, {}), errc::image_too_large, expected);
   check_refused(make_png(4'000'000'000u, 4'000'000'000u, support::png_rgb, 8, {0}), errc::image_too_large,
-                "image: 4000000000x4000000000 pixels, expected at most 40000000 in all");
+                "image: 4000000000x4000000000 is 16000000000000 megapixels, expected at most 64");
   check_refused(make_bmp(0x7fffffff, -0x7fffffff - 1, 24, {}), errc::image_too_large,
-                "image: 2147483647x2147483648 pixels, expected at most 40000000 in all");
+                "image: 2147483647x2147483648 is 4611686016280 megapixels, expected at most 64");
 
   byte_vector jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
   const auto at = find_marker(jpeg, 0xc0);
   std::fill_n(at + 5, 4, std::uint8_t{0xff});  // height and width
-  check_refused(jpeg, errc::image_too_large, "image: 65535x65535 pixels, expected at most 40000000 in all");
+  check_refused(jpeg, errc::image_too_large, "image: 65535x65535 is 4294.9 megapixels, expected at most 64");
+}
 
-  const auto small = decode(tiny_images::png_deflated, {.max_pixels = 259});
-  REQUIRE_FALSE(small);
-  CHECK(small.error().message == "image: 20x13 pixels, expected at most 259 in all");
-  CHECK(decode(tiny_images::png_deflated, {.max_pixels = 260}));
+TEST_CASE("photos of 50 megapixels are allowed; a limit is stated so that it differs from what was found") {
+  const auto message = [](std::uint32_t width, std::uint32_t height, const mobilenet::decode_options& options) {
+    const auto image = decode(make_png(width, height, support::png_rgb, 8, {0}), options);
+    REQUIRE_FALSE(image);
+    return image.error().message;
+  };
+  const char* too_few = "image: damaged: it has fewer pixels than its header states";  // the size was accepted
+  CHECK(message(8000, 6000, {}) == too_few);
+  CHECK(message(8160, 6144, {}) == too_few);
+  CHECK(message(8000, 8000, {}) == too_few);
+  CHECK(message(8001, 8000, {}) == "image: 8001x8000 is 64.1 megapixels, expected at most 64");
+  CHECK(message(8001, 1000, {.max_pixels = 8'000'999}) == "image: 8001x1000 is 8.1 megapixels, expected at most 8");
+  CHECK(message(8064, 6048, {.max_pixels = 40'500'000}) ==
+        "image: 8064x6048 is 48.8 megapixels, expected at most 40.5");
+  CHECK(message(1000, 1000, {.max_pixels = 999'999}) == "image: 1000x1000 is 1000000 pixels, expected at most 999999");
+  CHECK(message(20, 13, {.max_pixels = 259}) == "image: 20x13 is 260 pixels, expected at most 259");
+  CHECK(message(20, 13, {.max_pixels = 260}) == too_few);
 }
 
 TEST_CASE("a small PNG that inflates to far more than its pixels does not get the memory") {
@@ -465,38 +486,15 @@ TEST_CASE("a small PNG that inflates to far more than its pixels does not get th
   check_refused(bomb, errc::invalid_image, "image: damaged: it inflates to more than its pixels can hold");
 }
 
-TEST_CASE("a JPEG cut anywhere is refused") {
-  for (const auto jpeg : {std::span<const std::uint8_t>(tiny_images::jpeg_baseline),
-                          std::span<const std::uint8_t>(tiny_images::jpeg_progressive),
-                          std::span<const std::uint8_t>(tiny_images::jpeg_with_thumbnail)})
-    for (std::size_t length = 0; length < jpeg.size(); ++length) {
-      const auto image = decode(jpeg.first(length));
-      REQUIRE_MESSAGE(!image, length);
-      CHECK(image.error().code == (length > 0 && length < 3 ? errc::unsupported : errc::invalid_image));
-      CHECK(image.error().message.find('\n') == std::string::npos);
-    }
-  check_refused(std::span(tiny_images::jpeg_baseline).first(sizeof tiny_images::jpeg_baseline - 1), errc::invalid_image,
-                truncated);
-}
-
-TEST_CASE("a PNG cut anywhere is refused") {
-  const std::span<const std::uint8_t> png(tiny_images::png_deflated);
-  for (std::size_t length = 0; length < png.size() - 8; ++length) {  // the last 8 bytes only say "end"
-    const auto image = decode(png.first(length));
-    REQUIRE_MESSAGE(!image, length);
-    CHECK(image.error().code == (length > 0 && length < 8 ? errc::unsupported : errc::invalid_image));
-  }
-  check_refused(png.first(png.size() - 30), errc::invalid_image, truncated);
-}
-
 TEST_CASE("a BMP cut anywhere is refused") {
   const byte_vector bmp = make_bmp(2, 2, 24, {3, 2, 1, 6, 5, 4, 0, 0, 13, 12, 11, 16, 15, 14, 0, 0});
-  for (std::size_t length = 0; length < bmp.size(); ++length) {
+  CHECK(decode(std::span(bmp).first(bmp.size() - 2)));  // without the padding of its last row
+  for (std::size_t length = 0; length < bmp.size() - 2; ++length) {
     const auto image = decode(std::span(bmp).first(length));
     REQUIRE_MESSAGE(!image, length);
     CHECK(image.error().code == (length == 1 ? errc::unsupported : errc::invalid_image));
   }
-  check_refused(std::span(bmp).first(bmp.size() - 1), errc::invalid_image, truncated);
+  check_refused(std::span(bmp).first(bmp.size() - 3), errc::invalid_image, truncated);
 }
 
 TEST_CASE("a JPEG whose Huffman table has more codes than bytes exist is refused") {
@@ -522,33 +520,14 @@ TEST_CASE("a JPEG that lacks its Huffman tables, as frames of MJPEG do, is refus
                 "image: unsupported format: JPEG without Huffman tables of its own, as in MJPEG");
 }
 
-TEST_CASE("a JPEG without a frame, or with a scan of something that the frame does not have, is damaged") {
-  check_refused(byte_vector{0xff, 0xd8, 0xff, 0xd9}, errc::invalid_image, "image: damaged: the header of the JPEG");
-  byte_vector jpeg(std::begin(tiny_images::jpeg_baseline), std::end(tiny_images::jpeg_baseline));
-  const auto at = find_marker(jpeg, 0xda);
-  at[5] = 77;
-  check_refused(jpeg, errc::invalid_image, "image: damaged: its segments do not fit together");
-}
-
-TEST_CASE("what a PNG leaves unwritten in a buffer that grew is zero, not what the heap held before") {
-  namespace detail = mobilenet::detail;
-  std::free(std::memset(std::malloc(4096), 0xaa, 4096));
-  auto* buffer = static_cast<unsigned char*>(std::malloc(16));
-  std::memset(buffer, 1, 16);
-  detail::stb_growth_limit = 4096;
-  buffer = static_cast<unsigned char*>(detail::stb_grow(buffer, 16, 4000));
-  REQUIRE(buffer != nullptr);
-  CHECK(std::count(buffer, buffer + 16, 1) == 16);
-  CHECK(std::count(buffer + 16, buffer + 4000, 0) == 3984);
-  CHECK(detail::stb_grow(buffer, 4000, 5000) == nullptr);
-  CHECK(detail::stb_growth_limit == 0);
-  std::free(buffer);
+TEST_CASE("a JPEG without a frame is damaged") {
+  check_refused(byte_vector{0xff, 0xd8, 0xff, 0xd9}, errc::invalid_image, "image: damaged: a JPEG without a frame");
 }
 
 TEST_CASE("a PNG with a side longer than stb_image takes is too large, not damaged; one without pixels is damaged") {
   byte_vector wide = make_png(1, 1, support::png_rgb, 8, {0, 1, 2, 3});
   wide[16] = 2;  // 2^25 + 1
-  check_refused(wide, errc::image_too_large, "image: 33554433x1 pixels, expected at most 16777216 a side");
+  check_refused(wide, errc::image_too_large, "image: 33554433x1 pixels, but the decoder reads at most 16777216 a side");
   byte_vector empty{0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
   byte_vector header;
   support::append_be32(header, 1);

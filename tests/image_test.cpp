@@ -51,6 +51,17 @@ TEST_CASE("adopted pixels are released once, however often the image moves") {
   CHECK(released == 1);
 }
 
+TEST_CASE("released pixels are the caller's to free") {
+  std::uint8_t pixels[3] = {};
+  released = 0;
+  {
+    image a = image::adopt(pixels, 1, 1, count_release);
+    CHECK(a.release() == pixels);
+    CHECK(a.data() == nullptr);
+  }
+  CHECK(released == 0);
+}
+
 TEST_CASE("bytes of a pixel") {
   CHECK(bytes_per_pixel(pixel_format::rgb) == 3);
   CHECK(bytes_per_pixel(pixel_format::bgr) == 3);

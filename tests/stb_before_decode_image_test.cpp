@@ -13,6 +13,7 @@
 #define STBI_NO_PNG
 #include <stb/stb_image.h>
 
+#undef MOBILENET_DECODE_SEPARATE  // stb_image is compiled into this unit
 #include <mobilenet/image/decode_image.hpp>
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop

@@ -31,7 +31,7 @@ cd "$(dirname "$0")/../.."
 corpora=$PWD/tests/fuzz/corpus
 build=$PWD/build-fuzz
 cmake -S . -B "$build" -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS="-O1 -g1" \
-  -DMOBILENET_FUZZ=ON "-DMOBILENET_COMPONENTS=decode;eigen;simd" -DMOBILENET_BUILD_TOOLS=ON \
+  -DMOBILENET_FUZZ=ON "-DMOBILENET_COMPONENTS=decode;decode_turbojpeg;eigen;simd" -DMOBILENET_BUILD_TOOLS=ON \
   -DMOBILENET_BUILD_TESTS=OFF -DMOBILENET_BUILD_BENCHMARKS=OFF -DMOBILENET_BUILD_EXAMPLES=OFF \
   --log-level=WARNING > /dev/null
 cmake --build "$build" -j "$(nproc)" --target "${targets[@]/#/fuzz_}" > "$build/build.log" 2>&1 ||

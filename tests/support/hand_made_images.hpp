@@ -68,6 +68,42 @@ auto find_marker(Bytes& jpeg, std::uint8_t marker) {
   return at;
 }
 
+/// A JPEG with more bytes between its last scan's data and its end-of-image marker.
+inline byte_vector with_padding(byte_vector jpeg, std::span<const std::uint8_t> padding) {
+  jpeg.insert(jpeg.end() - 2, padding.begin(), padding.end());
+  return jpeg;
+}
+
+/// A JPEG with a segment after the start-of-image marker.
+inline byte_vector with_segment(byte_vector jpeg, std::uint8_t marker, std::span<const std::uint8_t> payload) {
+  byte_vector segment{0xff, marker, static_cast<std::uint8_t>((payload.size() + 2) >> 8),
+                      static_cast<std::uint8_t>((payload.size() + 2) & 255)};
+  append(segment, payload);
+  jpeg.insert(jpeg.begin() + 2, segment.begin(), segment.end());
+  return jpeg;
+}
+
+/// A JPEG without its first segment of a kind.
+inline byte_vector without_segment(byte_vector jpeg, std::uint8_t marker) {
+  const auto at = find_marker(jpeg, marker);
+  jpeg.erase(at, at + 2 + at[2] * 256 + at[3]);
+  return jpeg;
+}
+
+/// A baseline JPEG of one scan whose components have other ids.
+inline byte_vector with_component_ids(byte_vector jpeg, std::string_view ids) {
+  const auto frame = find_marker(jpeg, 0xc0);
+  const auto scan = find_marker(jpeg, 0xda);
+  REQUIRE(frame[9] == ids.size());
+  REQUIRE(scan[4] == ids.size());
+  for (std::ptrdiff_t i = 0; i < std::ssize(ids); ++i) {
+    const auto id = static_cast<std::uint8_t>(ids[static_cast<std::size_t>(i)]);
+    frame[10 + 3 * i] = id;
+    scan[5 + 2 * i] = id;
+  }
+  return jpeg;
+}
+
 enum png_color : std::uint8_t { png_grey = 0, png_rgb = 2, png_palette = 3, png_grey_alpha = 4, png_rgba = 6 };
 
 /// rows     each with its filter byte in front

@@ -110,6 +110,8 @@ def main():
         "jpeg_subsampled": encoded(rgb, "JPEG", quality=92, subsampling=2),
         "jpeg_progressive": encoded(rgb, "JPEG", quality=92, subsampling=0, progressive=True),
         "jpeg_restarts": output_of("cjpeg", "-quality", "92", "-sample", "1x1", "-restart", "2B", stdin=ppm(rgb)),
+        "jpeg_64x40": encoded(rgb.resize((64, 40)), "JPEG", quality=50),
+        "jpeg_odd_sampling": output_of("cjpeg", "-quality", "92", "-sample", "2x2,2x1,1x2", stdin=ppm(rgb)),
         "jpeg_arithmetic": output_of("cjpeg", "-quality", "92", "-arithmetic", stdin=ppm(rgb)),
         "jpeg_arithmetic_progressive": output_of("cjpeg", "-quality", "92", "-arithmetic", "-progressive", stdin=ppm(rgb)),
         "jpeg_rgb": output_of("cjpeg", "-quality", "92", "-rgb", stdin=ppm(rgb)),

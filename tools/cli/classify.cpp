@@ -49,7 +49,7 @@ result<answer> classify_one(classifier<B>& classifier, const queued_image& queue
   if (!bytes) return bytes.error();
   answer given;
   stopwatch watch;
-  auto image = decode(*bytes, options.images);
+  auto image = decode(*bytes, options.images, classifier.model().input_type());
   if (!image) return std::move(image).error();
   given.took.decode = watch.lap();
   if (auto done = classifier.preprocess(*image); !done) return std::move(done).error();

@@ -92,7 +92,7 @@ result<std::vector<float>> embed_one(classifier<B>& classifier, const queued_ima
                                      const image_options& options) {
   const auto bytes = read_bytes(queued);
   if (!bytes) return bytes.error();
-  const auto image = decode(*bytes, options);
+  const auto image = decode(*bytes, options, classifier.model().input_type());
   if (!image) return image.error();
   const auto activation = classifier.run(*image);
   if (!activation) return activation.error();

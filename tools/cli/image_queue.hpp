@@ -4,8 +4,10 @@
 #include "cli/input_descriptor.hpp"
 
 #include <mobilenet/error.hpp>
+#include <mobilenet/image/decoder.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
@@ -20,7 +22,10 @@ struct image_options {
   bool null_separated = false;      ///< paths of the list end with a NUL byte, not with a line
   bool lenient = false;             ///< images that cannot be read do not make the command fail
   std::string decoder;              ///< one of decoder_names(); empty: the first
-  bool exif_orientation = false;    ///< turn photos upright first
+  bool exif_orientation = false;    ///< rotate photos by their EXIF orientation
+  std::uint64_t max_pixels = decode_options{}.max_pixels;
+  alpha_mode alpha = alpha_mode::drop;
+  bool scale_jpeg = false;  ///< down while it is decoded, to no less than twice the network's input
 };
 
 /// One image to be worked on.

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -170,17 +171,42 @@ void add_images(CLI::App* command, image_options& options) {
       ->needs(list);
   command->add_flag("--lenient", options.lenient, "Exit status 0 even if some images could not be read");
   const auto decoders = decoder_names();
-  if (decoders.size() > 1)
+  if (decoders.size() > 1) {
     command
         ->add_option("--decoder", options.decoder,
-                     "What decodes JPEG: turbojpeg is faster, a little different in its pixels, and what browsers show "
-                     "(default: " +
+                     "What decodes JPEG: turbojpeg is faster and has the pixels that Chrome shows, and leaves to stb "
+                     "what it does not read; stb's pixels differ by a few steps (default: " +
                          decoders.front() + ")")
         ->check(without_description(CLI::IsMember(decoders)))
         ->type_name(joined(decoders));
-  command->add_flag(
-      "--exif-orientation", options.exif_orientation,
-      "Turn photos upright as their EXIF data says (default: as stored, which is what TensorFlow.js does)");
+    command
+        ->add_option_function<std::string>(
+            "--jpeg-scale", [&options](const std::string& scale) { options.scale_jpeg = scale == "auto"; },
+            "auto: turbojpeg decodes a large JPEG at 1/2, 1/4 or 1/8 of its size, with at least twice the network's "
+            "input, which is faster and changes answers a little (default: 1)")
+        ->check(without_description(CLI::IsMember({"auto", "1"})))
+        ->type_name("auto|1");
+  }
+  command->add_flag("--exif-orientation", options.exif_orientation,
+                    "Rotate photos by their EXIF orientation (default: as stored, which is what TensorFlow.js does)");
+  command
+      ->add_option_function<std::string>(
+          "--alpha",
+          [&options](const std::string& mode) {
+            options.alpha = mode == "black"   ? mobilenet::alpha_mode::over_black
+                            : mode == "white" ? mobilenet::alpha_mode::over_white
+                                              : mobilenet::alpha_mode::drop;
+          },
+          "Show transparent pixels over black or white (default: drop, their stored colours, as TensorFlow.js reads "
+          "ImageData)")
+      ->check(without_description(CLI::IsMember({"drop", "black", "white"})))
+      ->type_name("drop|black|white");
+  command
+      ->add_option(
+          "--max-pixels", options.max_pixels,
+          "Refuse images of more pixels before they are decoded (default: " + std::to_string(options.max_pixels) + ")")
+      ->check(without_description(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32)))
+      ->type_name("N");
   command->callback([&options] {
     if (options.images.empty() && options.list.empty()) throw CLI::RequiredError("IMAGE or --from");
     if (options.list == "-" && std::find(options.images.begin(), options.images.end(), "-") != options.images.end())

@@ -4,7 +4,8 @@
 #include <mobilenet/image/decoder.hpp>
 #include <mobilenet/image/detail/errors.hpp>
 #include <mobilenet/image/detail/file_bytes.hpp>
-#include <mobilenet/image/detail/jpeg_segments.hpp>
+#include <mobilenet/image/detail/jpeg.hpp>
+#include <mobilenet/image/detail/jpeg_stream.hpp>
 #include <mobilenet/image/exif.hpp>
 #include <mobilenet/image/format.hpp>
 #include <mobilenet/image/view.hpp>
@@ -14,8 +15,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,50 @@ inline void cmyk_to_rgb(const std::uint8_t* cmyk, std::size_t pixels, std::uint8
     }
 }
 
+/// The segments that decide the pixels, in one piece of memory. TurboJPEG reports only the first of its warnings:
+/// without the others, the first one is about lost data. errors   out_of_memory
+inline result<file_copy> essential_jpeg(const file_bytes& file, const jpeg_header& jpeg) {
+  constexpr std::size_t added = 64;  // Adobe's segment and the end of the image
+  file_copy copy(file.bytes().size() + added);
+  if (copy.data == nullptr) return error{errc::out_of_memory, "image: no memory for a copy of the file"};
+  std::size_t at = 0;
+  jpeg_stream::piece piece;
+  for (jpeg_stream stream(file, jpeg); stream.next(piece); at += piece.bytes.bytes().size())
+    std::memcpy(copy.data.get() + at, piece.bytes.bytes().data(), piece.bytes.bytes().size());
+  copy.size = at;
+  return copy;
+}
+
+/// What TurboJPEG's last call failed with; nothing if it lost no pixel. After damage it goes on, with grey, and calls
+/// that a warning. Only bytes too many, at the end of a scan's data, cost nothing.
+inline result<void> turbojpeg_status(tjhandle decoder, int status, const jpeg_header& jpeg) {
+  if (status == 0) return {};
+  const std::string_view why = tjGetErrorStr2(decoder);
+  const auto says = [&](std::string_view words) { return why.find(words) != why.npos; };
+  if (tjGetErrorCode(decoder) == TJERR_WARNING && says("extraneous bytes")) return {};
+  if (says("subsampling type"))
+    return unsupported_kind("JPEG with sampling factors that the TurboJPEG interface has no name for");
+  if (says("premature end") || says("found marker 0xd9 instead of RST")) return missing_jpeg_data(jpeg);
+  if (says("allocation failure") || says("Insufficient memory"))
+    return error{errc::out_of_memory, "image: no memory to decode " + std::to_string(jpeg.width) + "x" +
+                                          std::to_string(jpeg.height) + " pixels"};
+  return damaged_image(says("Huffman table definition") ? "a Huffman table has a code of ones alone"
+                                                        : "its compressed data is damaged");
+}
+
+/// The size to decode to: the smallest of 1, 1/2, 1/4 and 1/8 whose sides keep `smallest_side` pixels.
+struct scaled_size {
+  std::uint32_t width;
+  std::uint32_t height;
+};
+constexpr scaled_size scaled_down(std::uint32_t width, std::uint32_t height, std::uint32_t smallest_side) noexcept {
+  for (const std::uint32_t factor : {8u, 4u, 2u}) {
+    const scaled_size size{(width + factor - 1) / factor, (height + factor - 1) / factor};
+    if (smallest_side > 0 && size.width >= smallest_side && size.height >= smallest_side) return size;
+  }
+  return {width, height};
+}
+
 }  // namespace detail
 
 /// Decodes a JPEG to 8-bit RGB: baseline, progressive, arithmetic coded; grey, colour, CMYK, YCCK.
@@ -47,48 +92,33 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
   if (bytes.empty()) return error{errc::invalid_image, "image: the file is empty"};
   if (recognise_image(bytes) != image_format::jpeg) return unsupported_format(bytes, "JPEG");
   const detail::file_bytes file(bytes);
-  const auto jpeg = detail::read_jpeg_segments(file);
+  const auto jpeg = detail::read_jpeg(file);
   if (!jpeg) return jpeg.error();
-  if (jpeg->frame == 0) return detail::damaged_image("a JPEG without a frame");
-  if (jpeg->lossless_or_hierarchical()) return detail::unsupported_kind("JPEG, lossless or hierarchical");
-  if (jpeg->bits != 8)
-    return detail::unsupported_kind("JPEG with " + std::to_string(jpeg->bits) + " bits a sample, expected 8");
-
   constexpr std::uint32_t longest_side = 65500;  // libjpeg-turbo's own limit
   if (jpeg->width > longest_side || jpeg->height > longest_side)
-    return detail::too_large_image(jpeg->width, jpeg->height, std::to_string(longest_side) + " a side");
-  // It goes on after damage, with grey, and calls that a warning. Bytes too many between segments, though, are
-  // what many a camera writes, and cost no pixel. (It tells the first warning only: damage after them goes unseen.)
-  const auto failed = [](tjhandle decoder, int status) -> std::optional<error> {
-    if (status == 0) return std::nullopt;
-    const std::string_view why = tjGetErrorStr2(decoder);
-    if (tjGetErrorCode(decoder) == TJERR_WARNING && why.find("extraneous bytes") != why.npos) return std::nullopt;
-    if (why.find("subsampling type") != why.npos)
-      return detail::unsupported_kind("JPEG with sampling factors that the TurboJPEG interface has no name for");
-    return detail::damaged_image(why);
-  };
+    return detail::too_long_image(jpeg->width, jpeg->height, longest_side);
+  if (auto small = detail::check_pixels(jpeg->width, jpeg->height, options.max_pixels); !small)
+    return std::move(small).error();
+  if (auto enough = detail::check_enough_data(*jpeg); !enough) return std::move(enough).error();
+
+  const auto copy = detail::essential_jpeg(file, *jpeg);
+  if (!copy) return copy.error();
+  const auto* data = reinterpret_cast<const unsigned char*>(copy->data.get());
+  const auto length = static_cast<unsigned long>(copy->size);
   const std::unique_ptr<void, int (*)(tjhandle)> decoder(tjInitDecompress(), tjDestroy);
   if (decoder == nullptr) return error{errc::out_of_memory, "image: no memory for a decoder"};
-  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  const auto length = static_cast<unsigned long>(bytes.size());
   int width = 0;
   int height = 0;
   int subsampling = 0;
   int colours = 0;
-  if (auto wrong = failed(decoder.get(),
-                          tjDecompressHeader3(decoder.get(), data, length, &width, &height, &subsampling, &colours)))
-    return *std::move(wrong);
-  if (width <= 0 || height <= 0) return detail::damaged_image("the header of the JPEG");
-  const auto columns = static_cast<std::uint32_t>(width);
-  const auto rows = static_cast<std::uint32_t>(height);
-  if (std::uint64_t{columns} * rows > options.max_pixels)
-    return detail::too_large_image(columns, rows, std::to_string(options.max_pixels) + " in all");
-  if (auto whole = detail::check_whole(*jpeg); !whole) return std::move(whole).error();
+  const int header = tjDecompressHeader3(decoder.get(), data, length, &width, &height, &subsampling, &colours);
+  if (auto read = detail::turbojpeg_status(decoder.get(), header, *jpeg); !read) return std::move(read).error();
+
+  const auto [columns, rows] = detail::scaled_down(jpeg->width, jpeg->height, options.smallest_side);
   auto decoded = image::create(columns, rows);
   if (!decoded) return decoded;
-
   const std::size_t pixels = std::size_t{columns} * rows;
-  const bool four = colours == TJCS_CMYK || colours == TJCS_YCCK;
+  const bool four = jpeg->components == 4;
   std::unique_ptr<std::uint8_t, void (*)(void*)> cmyk(nullptr, std::free);
   if (four) {
     cmyk.reset(static_cast<std::uint8_t*>(std::malloc(pixels * 4)));
@@ -96,12 +126,12 @@ inline result<image> decode_turbojpeg(std::span<const std::byte> bytes, const de
       return error{errc::out_of_memory, "image: no memory for " + std::to_string(pixels) + " pixels of CMYK"};
   }
   std::uint8_t* pixels_to = four ? cmyk.get() : decoded->data();
-  if (auto wrong = failed(decoder.get(), tjDecompress2(decoder.get(), data, length, pixels_to, width, 0, height,
-                                                       four ? TJPF_CMYK : TJPF_RGB, 0)))
-    return *std::move(wrong);
+  const int status = tjDecompress2(decoder.get(), data, length, pixels_to, static_cast<int>(columns), 0,
+                                   static_cast<int>(rows), four ? TJPF_CMYK : TJPF_RGB, 0);
+  if (auto done = detail::turbojpeg_status(decoder.get(), status, *jpeg); !done) return std::move(done).error();
   if (four) detail::cmyk_to_rgb(cmyk.get(), pixels, decoded->data());
   if (!options.apply_exif_orientation) return decoded;
-  return detail::turned_upright(*std::move(decoded), detail::exif_orientation(file));
+  return detail::orient_image(*std::move(decoded), detail::exif_orientation(file));
 }
 
 MOBILENET_NAMESPACE_END

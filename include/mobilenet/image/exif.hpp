@@ -2,6 +2,8 @@
 #pragma once
 
 #include <mobilenet/image/detail/file_bytes.hpp>
+#include <mobilenet/image/detail/jpeg.hpp>
+#include <mobilenet/image/detail/png.hpp>
 #include <mobilenet/image/view.hpp>
 
 #include <cstddef>
@@ -32,29 +34,19 @@ inline std::uint32_t orientation_of_tiff(const file_bytes& tiff) noexcept {
 
 /// In a JPEG's first EXIF segment, or a PNG's eXIf chunk.
 inline std::uint32_t exif_orientation(const file_bytes& file) noexcept {
-  constexpr std::uint32_t app1 = 0xe1;
-  constexpr std::uint32_t start_of_scan = 0xda;
   if (file.starts_with("\xff\xd8"))
-    for (std::uint64_t i = 2; i + 4 <= file.size() && file.at(i) == 0xff;) {
-      const std::uint32_t marker = file.at(i + 1);
-      if (marker == start_of_scan) break;
-      if (marker == 0xff) {  // fill byte
-        ++i;
-        continue;
-      }
-      if (marker == app1 && file.has(i + 4, std::string_view("Exif\0\0", 6)))
-        return orientation_of_tiff(file.from(i + 10));
-      i += 2 + std::uint64_t{file.be16(i + 2)};
-    }
+    for (jpeg_cursor cursor(file); cursor.next() && cursor.marker() != jpeg_marker::start_of_scan;)
+      if (cursor.marker() == jpeg_marker::app1 && cursor.payload().starts_with({"Exif\0\0", 6}))
+        return orientation_of_tiff(cursor.payload().from(6));
   if (file.starts_with("\x89PNG"))
-    for (std::uint64_t i = 8; i + 8 <= file.size(); i += 12 + std::uint64_t{file.be32(i)})
-      if (file.has(i + 4, "eXIf")) return orientation_of_tiff(file.from(i + 8));
+    for (png_cursor cursor(file); cursor.next();)
+      if (cursor.name() == png_chunk("eXIf")) return orientation_of_tiff(cursor.data());
   return 1;
 }
 
 /// An image as orientation says that it is meant to be seen.
 /// errors   out_of_memory
-inline result<image> turned_upright(image stored, std::uint32_t orientation) {
+inline result<image> orient_image(image stored, std::uint32_t orientation) {
   if (orientation <= 1 || orientation > 8) return stored;
   const std::uint32_t width = stored.width();
   const std::uint32_t height = stored.height();

@@ -1,4 +1,4 @@
-// Which kind of file some bytes are, told by how they begin.
+// Detects an image's format from its magic bytes.
 #pragma once
 
 #include <mobilenet/error.hpp>
@@ -13,12 +13,12 @@
 
 MOBILENET_NAMESPACE_BEGIN
 
-/// The formats that decoders here read, and those that people send instead.
+/// JPEG, PNG and BMP are decoded. The formats after them are detected so that an error can name them.
 enum class image_format : std::uint8_t {
   unknown,
   jpeg,
   png,
-  bmp,  // the next ones only to name them
+  bmp,
   webp,
   avif,
   heic,
@@ -30,9 +30,6 @@ enum class image_format : std::uint8_t {
   psd,
   pdf,
   svg,
-  html,
-  video,
-  base64
 };
 
 /// As a person writes it: "WebP".
@@ -53,9 +50,6 @@ constexpr std::string_view to_string(image_format format) noexcept {
     case image_format::psd: return "PSD";
     case image_format::pdf: return "PDF";
     case image_format::svg: return "SVG";
-    case image_format::html: return "HTML";
-    case image_format::video: return "MP4 or QuickTime";
-    case image_format::base64: return "base64 text";
   }
   return "unknown";
 }
@@ -72,7 +66,7 @@ inline bool has_word(const file_bytes& file, std::uint64_t i, std::string_view l
   return true;
 }
 
-/// AVIF and HEIC are both ISO media files; which one, and whether a picture at all, a list of brands tells.
+/// AVIF and HEIC are ISO media files, as videos are: a list of brands distinguishes them. A video is unknown.
 inline image_format recognise_iso_media(const file_bytes& file) noexcept {
   const std::uint64_t end = file.be32(0) < 256 ? file.be32(0) : 256;
   bool heic = false;
@@ -81,32 +75,34 @@ inline image_format recognise_iso_media(const file_bytes& file) noexcept {
     for (const char* brand : {"heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1"})
       heic = heic || file.has(i, brand);
   }
-  return heic ? image_format::heic : image_format::video;
+  return heic ? image_format::heic : image_format::unknown;
 }
 
-/// SVG and HTML may begin with white space, an XML declaration, comments and a document type.
-inline image_format recognise_markup(const file_bytes& file) noexcept {
+constexpr bool is_white_space(std::uint32_t c) noexcept { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/// The name of the first element of an XML or HTML text that is `svg` or `html`; empty if neither is found. White
+/// space, an XML declaration and comments may precede it, and a document type may take its place.
+inline std::string_view find_markup(const file_bytes& file) noexcept {
   constexpr std::uint64_t furthest = 4096;
   std::uint64_t i = file.starts_with("\xef\xbb\xbf") ? 3 : 0;
   while (i < file.size() && i < furthest) {
-    const std::uint32_t c = file.at(i);
-    if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+    if (is_white_space(file.at(i))) {
       ++i;
       continue;
     }
-    if (has_word(file, i, "<svg") || has_word(file, i, "<!doctype svg")) return image_format::svg;
-    if (has_word(file, i, "<html") || has_word(file, i, "<!doctype html")) return image_format::html;
+    if (has_word(file, i, "<svg") || has_word(file, i, "<!doctype svg")) return "svg";
+    if (has_word(file, i, "<html") || has_word(file, i, "<!doctype html")) return "html";
     const bool comment = file.has(i, "<!--");
     if (!comment && !file.has(i, "<?")) break;
     while (i < file.size() && i < furthest && !file.has(i, comment ? "-->" : "?>")) ++i;
     i += comment ? 3 : 2;
   }
-  return image_format::unknown;
+  return {};
 }
 
 }  // namespace detail
 
-/// What kind of file it is. Looks at no more than the first 4 KB, and says nothing about the rest.
+/// The format of a file. Reads at most the first 4 KB and checks no more than how the file begins.
 inline image_format recognise_image(std::span<const std::byte> bytes) noexcept {
   using namespace std::string_view_literals;
   using enum image_format;
@@ -132,36 +128,55 @@ inline image_format recognise_image(std::span<const std::byte> bytes) noexcept {
       magic{0, "\0\0\1\0"sv, ico},
       magic{0, "8BPS"sv, psd},
       magic{0, "%PDF-"sv, pdf},
-      magic{0, "data:image/"sv, base64},
-      magic{0, "/9j/"sv, base64},         // a JPEG in base64
-      magic{0, "iVBORw0KGgo"sv, base64},  // a PNG
   };
   const detail::file_bytes file(bytes);
   for (const magic& m : magics)
     if (file.has(m.at, m.text) && (m.format != webp || file.starts_with("RIFF"))) return m.format;
   if (file.has(4, "ftyp")) return detail::recognise_iso_media(file);
-  // "BM" begins many a text too: the length of the second header, never more than 124, tells.
+  // Texts begin with "BM" too. A BMP has the length of its second header here, which is at most 124.
   const std::uint32_t header = file.le32(14);
   if (file.starts_with("BM") && header < 256) return bmp;
-  return detail::recognise_markup(file);
+  return detail::find_markup(file) == "svg" ? svg : unknown;
 }
 
-/// "unsupported format: WebP, expected JPEG". Where no magic is known, how the file begins.
-inline error unsupported_format(std::span<const std::byte> bytes, std::string_view expected) {
+namespace detail {
+
+/// What an error calls a file: its format, what else it is known to be, or its first bytes.
+inline std::string describe_file(std::span<const std::byte> bytes) {
   const image_format format = recognise_image(bytes);
-  std::string found;
-  if (format == image_format::unknown) {
-    constexpr char digits[] = "0123456789abcdef";
-    found = "it begins with";
-    for (const std::byte b : bytes.first(bytes.size() < 8 ? bytes.size() : 8)) {
-      found += ' ';
-      found += digits[static_cast<unsigned>(b) >> 4];
-      found += digits[static_cast<unsigned>(b) & 15];
-    }
-  } else {
-    found = to_string(format);
+  if (format != image_format::unknown) return std::string(to_string(format));
+
+  const file_bytes file(bytes);
+  if (find_markup(file) == "html") return "HTML";
+  if (file.has(4, "ftyp")) return "MP4 or QuickTime";
+  constexpr std::string_view base64_of_jpeg = "/9j/";
+  constexpr std::string_view base64_of_png = "iVBORw0KGgo";
+  for (const std::string_view text : {std::string_view("data:image/"), base64_of_jpeg, base64_of_png})
+    if (file.starts_with(text)) return "base64 text";
+
+  // A line end before the file is a mistake in an upload. Browsers refuse such a file too.
+  std::size_t blank = 0;
+  while (blank < 4096 && blank < bytes.size() && is_white_space(file.at(blank))) ++blank;
+  if (const image_format after = recognise_image(bytes.subspan(blank)); after != image_format::unknown)
+    return std::to_string(blank) + (blank == 1 ? " byte" : " bytes") + " of white space before a " +
+           std::string(to_string(after));
+
+  constexpr char digits[] = "0123456789abcdef";
+  std::string found = "it begins with";
+  for (const std::byte b : bytes.first(bytes.size() < 8 ? bytes.size() : 8)) {
+    found += ' ';
+    found += digits[static_cast<unsigned>(b) >> 4];
+    found += digits[static_cast<unsigned>(b) & 15];
   }
-  return {errc::unsupported, "image: unsupported format: " + found + ", expected " + std::string(expected)};
+  return found;
+}
+
+}  // namespace detail
+
+/// The error of a decoder that does not read a file: "unsupported format: WebP, expected JPEG".
+inline error unsupported_format(std::span<const std::byte> bytes, std::string_view expected) {
+  return {errc::unsupported,
+          "image: unsupported format: " + detail::describe_file(bytes) + ", expected " + std::string(expected)};
 }
 
 MOBILENET_NAMESPACE_END

@@ -13,7 +13,7 @@
 
 MOBILENET_NAMESPACE_BEGIN
 
-/// The order of the 8-bit samples of one pixel. Alpha is ignored, as tf.browser.fromPixels does;
+/// The order of the 8-bit samples of one pixel. Alpha is ignored, as TensorFlow.js ignores that of ImageData;
 /// grey counts as R = G = B.
 enum class pixel_format : std::uint8_t { rgb, bgr, rgba, bgra, grey };
 
@@ -98,6 +98,9 @@ class image {
     taken.height_ = height;
     return taken;
   }
+
+  /// Gives the pixels to the caller, who frees them with the function that adopt() was given; create() uses malloc().
+  std::uint8_t* release() noexcept { return data_.release(); }
 
   std::uint32_t width() const noexcept { return width_; }
   std::uint32_t height() const noexcept { return height_; }

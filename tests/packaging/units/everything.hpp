@@ -47,3 +47,4 @@ inline std::string open_with_every_backend() {
 }
 
 std::string from_the_other_unit();
+std::string decode_in_the_other_unit();

@@ -3,6 +3,7 @@
 
 #include <mobilenet/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -35,7 +36,13 @@ class file_bytes {
     const void* found = std::memchr(bytes_.data() + i, byte, bytes_.size() - static_cast<std::size_t>(i));
     return found == nullptr ? size() : static_cast<std::uint64_t>(static_cast<const std::byte*>(found) - bytes_.data());
   }
-  file_bytes from(std::uint64_t i) const noexcept { return file_bytes(bytes_.subspan(i < size() ? i : size())); }
+  file_bytes from(std::uint64_t i) const noexcept { return part(i, size()); }
+  /// The bytes from `begin` to `end`, as far as the file has them.
+  file_bytes part(std::uint64_t begin, std::uint64_t end) const noexcept {
+    const std::uint64_t first = std::min(begin, size());
+    return file_bytes(bytes_.subspan(first, std::max(first, std::min(end, size())) - first));
+  }
+  std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
  private:
   std::span<const std::byte> bytes_;

@@ -4,8 +4,6 @@
 // every macro that stb_image.h reads or leaves behind is set aside first and put back at the end.
 #pragma once
 
-#include <mobilenet/error.hpp>
-
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
@@ -30,16 +28,14 @@
 #pragma GCC system_header  // the warnings in stb_image are not the host's
 #endif
 
-MOBILENET_NAMESPACE_BEGIN
-namespace detail {
+namespace mobilenet::compiled {
 
-/// How far the decoder on this thread may let a buffer grow; 0 once it wanted more. Buffers of a size that the
-/// image's header tells are allocated at once; only what a PNG inflates to is not known, and 4 MB of it can
-/// inflate to 4 GB.
-inline thread_local std::size_t stb_growth_limit = 0;
+/// How far the decoder on this thread may let a buffer grow; 0 once it wanted more. Buffers of a size that the image's
+/// header states are allocated at once. What a PNG inflates to is not known, and 4 MB of it can inflate to 4 GB.
+static thread_local std::size_t stb_growth_limit = 0;
 
 // The new part is zeroed: a damaged PNG (one whose distance code is 30 or 31) copies bytes that were never written.
-inline void* stb_grow(void* memory, std::size_t old_bytes, std::size_t bytes) noexcept {
+static inline void* stb_grow(void* memory, std::size_t old_bytes, std::size_t bytes) noexcept {
   if (bytes > stb_growth_limit) {
     stb_growth_limit = 0;
     return nullptr;
@@ -49,8 +45,7 @@ inline void* stb_grow(void* memory, std::size_t old_bytes, std::size_t bytes) no
   return grown;
 }
 
-}  // namespace detail
-MOBILENET_NAMESPACE_END
+}  // namespace mobilenet::compiled
 
 #pragma push_macro("STBI_INCLUDE_STB_IMAGE_H")
 #pragma push_macro("STBIDEF")
@@ -306,13 +301,12 @@ MOBILENET_NAMESPACE_END
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_JPEG
 #define STBI_ONLY_PNG
-#define STBI_ONLY_BMP
 #define STBI_NO_LINEAR
 #define STBI_NO_STDIO
 #define STBI_ASSERT(condition) ((void)0)  // NDEBUG or not, the same code in every translation unit
 // Zeroed: a damaged file can leave pixels unwritten, or name a Huffman table that it does not define.
 #define STBI_MALLOC(bytes) ::std::calloc(1, bytes)
-#define STBI_REALLOC_SIZED(memory, old_bytes, bytes) ::mobilenet::detail::stb_grow(memory, old_bytes, bytes)
+#define STBI_REALLOC_SIZED(memory, old_bytes, bytes) ::mobilenet::compiled::stb_grow(memory, old_bytes, bytes)
 #define STBI_FREE(memory) ::std::free(memory)
 
 // extern "C" even in our namespace: without names of their own they would collide with a host's in this unit.
@@ -347,15 +341,13 @@ MOBILENET_NAMESPACE_END
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((no_sanitize("signed-integer-overflow", "shift"))), apply_to = function)
 #endif
-MOBILENET_NAMESPACE_BEGIN
-namespace stb {
+namespace mobilenet::compiled::stb {
 #if __has_include(<stb/stb_image.h>)
 #include <stb/stb_image.h>
 #else
 #include <stb_image.h>
 #endif
-}  // namespace stb
-MOBILENET_NAMESPACE_END
+}  // namespace mobilenet::compiled::stb
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif
