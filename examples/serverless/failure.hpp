@@ -1,12 +1,12 @@
 // What can be wrong with a request, and what each protocol is told about it.
 #pragma once
 
+#include <mobilenet/error.hpp>
+
 #include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
 
 namespace serverless {
 
@@ -69,30 +69,7 @@ struct failure {
   int status() const { return describe(what).status; }
 };
 
-/// Either a T or a failure. Asking the wrong one of the two is undefined.
 template <class T>
-class [[nodiscard]] outcome {
- public:
-  outcome(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  outcome(failure f) : state_(std::in_place_index<1>, std::move(f)) {}
-
-  explicit operator bool() const { return state_.index() == 0; }
-  T& operator*() { return *std::get_if<0>(&state_); }
-  T* operator->() { return std::get_if<0>(&state_); }
-  const failure& error() const { return *std::get_if<1>(&state_); }
-
- private:
-  std::variant<T, failure> state_;
-};
-
-struct nothing {};
-
-/// For what succeeds without a value.
-template <>
-class [[nodiscard]] outcome<void> : public outcome<nothing> {
- public:
-  outcome() : outcome<nothing>(nothing{}) {}
-  outcome(failure f) : outcome<nothing>(std::move(f)) {}
-};
+using outcome = mobilenet::result<T, failure>;
 
 }  // namespace serverless
