@@ -56,7 +56,7 @@ outcome<held_request> image_of_http_event(json_value& event, const settings& s) 
 
 std::string http_answer(int status, const std::string& json, std::string_view more_headers = {}) {
   return "{\"statusCode\":" + std::to_string(status) + ",\"headers\":{\"content-type\":\"application/json\"" +
-         std::string(more_headers) + "},\"body\":" + quoted(json) + ",\"isBase64Encoded\":false}";
+         std::string(more_headers) + "},\"body\":" + json_text(json) + ",\"isBase64Encoded\":false}";
 }
 
 // Whoever called over HTTP gets an HTTP answer, also when something was wrong with the request; only a direct

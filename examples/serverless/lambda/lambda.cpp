@@ -128,7 +128,7 @@ outcome<runtime_api::response> post_error(runtime_api& api, const std::string& p
   log_error("error: " + message);
   const std::string type = "Function." + std::string(reason);
   return api.send("POST", path,
-                  "{\"errorMessage\":" + quoted(message) + ",\"errorType\":" + quoted(type) + ",\"stackTrace\":[]}",
+                  "{\"errorMessage\":" + json_text(message) + ",\"errorType\":" + json_text(type) + ",\"stackTrace\":[]}",
                   "Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: " + type + "\r\n");
 }
 
