@@ -72,7 +72,8 @@ TEST_CASE_TEMPLATE("all probabilities are those of TensorFlow.js", B, MOBILENET_
   for (const std::string model_name :
        {"mobilenet_v1_0.25_224", "mobilenet_v1_0.75_224", "mobilenet_v1_1.00_224_qat", "mobilenet_v1_0.25_224_uint8",
         "mobilenet_v1_025_224_graph", "mobilenet_v1_0.50_160_graph_uint8"}) {
-    const auto& bytes = converted(root / "models" / model_name);
+    const fs::path folder = root / "models" / model_name;
+    const auto& bytes = converted(folder);
     auto c = classifier<B>::from_bytes(bytes).value();
     for (const auto& entry : fs::directory_iterator(root / "images" / "pixels")) {
       const std::string image_name = entry.path().stem().string();
