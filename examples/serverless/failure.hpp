@@ -17,6 +17,8 @@ enum class kind : unsigned char {
   invalid_json,            ///< text that is not JSON, or more nested or longer than any request of ours
   invalid_parameter,       ///< a field of a wrong type or out of range
   invalid_request,         ///< the protocol's own rules are broken: HTTP syntax, multipart, CloudEvents, a second init
+  version_not_supported,   ///< an HTTP version other than 1.0 and 1.1
+  expectation_failed,      ///< an Expect header other than 100-continue
   not_an_image,            ///< bytes that do not start as a JPEG, PNG or BMP
   unsupported_media_type,  ///< a content type or encoding that is not understood
   invalid_image,           ///< an image that is damaged or truncated
@@ -28,6 +30,7 @@ enum class kind : unsigned char {
   method_not_allowed,      ///< known path, other method
   forbidden,               ///< right request at the wrong time
   unavailable,             ///< the model could not be loaded, or the process is shutting down
+  overloaded,              ///< more requests wait, or more bytes are buffered, than allowed
   out_of_memory,           ///< an allocation was refused
   internal,                ///< a mistake of ours
 };
@@ -38,12 +41,14 @@ struct kind_description {
   int status;               ///< HTTP
 };
 
-inline constexpr std::array<kind_description, 18> kinds{{
+inline constexpr std::array<kind_description, 21> kinds{{
     {"missing_image", "MissingImage", 400},
     {"invalid_base64", "InvalidBase64", 400},
     {"invalid_json", "InvalidJson", 400},
     {"invalid_parameter", "InvalidParameter", 400},
     {"invalid_request", "InvalidRequest", 400},
+    {"version_not_supported", "VersionNotSupported", 505},
+    {"expectation_failed", "ExpectationFailed", 417},
     {"not_an_image", "NotAnImage", 415},
     {"unsupported_media_type", "UnsupportedMediaType", 415},
     {"invalid_image", "InvalidImage", 422},
@@ -55,6 +60,7 @@ inline constexpr std::array<kind_description, 18> kinds{{
     {"method_not_allowed", "MethodNotAllowed", 405},
     {"forbidden", "Forbidden", 403},
     {"unavailable", "Unavailable", 503},
+    {"overloaded", "Overloaded", 503},
     {"out_of_memory", "OutOfMemory", 503},
     {"internal", "Internal", 500},
 }};

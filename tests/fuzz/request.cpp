@@ -12,11 +12,12 @@
 #include "request.hpp"
 
 #include <string>
+#include <utility>
 
 namespace serverless {
 
 struct handler::model {};
-handler::handler(const settings& s) : settings_(s) {}
+handler::handler(const settings& s, metrics counters) : settings_(s), metrics_(std::move(counters)) {}
 handler::~handler() = default;
 outcome<void> handler::load() { return {}; }
 outcome<std::string> handler::classify(const image_request& request) {

@@ -108,7 +108,7 @@ class Client:
     def slow(self):
         connection = connect(self.port)
         try:
-            connection.sendall(b"POST /classify HTTP/1.1\r\nContent-Length: 5\r\n\r\n")
+            connection.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
             assert read_response(connection).status == 408
         finally:
             connection.close()

@@ -76,7 +76,7 @@ outcome<std::string> answer(handler& h, json_value& event) {
   if (method != "POST")
     return http_answer(405, error_json("method: found " + shown(method) + ", expected POST"), ",\"allow\":\"POST\"");
   const auto failed = [](const failure& f) {
-    log_error("error: " + f.message);
+    log_error(f.message);
     return http_answer(f.status(), error_json(f.message));
   };
   auto held = image_of_http_event(event, h.options());
