@@ -1,13 +1,10 @@
 #include "handler.hpp"
 
+#include "decode.hpp"
 #include "json.hpp"
 
 #include <mobilenet/classifier.hpp>
-#include <mobilenet/image/decode_image.hpp>
 #include <mobilenet/version.hpp>
-#ifdef MOBILENET_HANDLER_TURBOJPEG
-#include <mobilenet/image/decode_turbojpeg.hpp>
-#endif
 #if __has_include(<mobilenet/backends/simd.hpp>)
 #include <mobilenet/backends/simd.hpp>
 #else
@@ -53,19 +50,6 @@ std::string model_path(const settings& s) {
   }
   return beside_executable("model.mnet");
 }
-
-// libjpeg-turbo first, where it is built in: it takes 0.6 of stb_image's time, and its pixels are those of browsers.
-#ifdef MOBILENET_HANDLER_TURBOJPEG
-constexpr std::string_view jpeg_decoder = "libjpeg-turbo";
-auto decode(std::span<const std::byte> bytes, const mobilenet::decode_options& options) {
-  return mobilenet::decode_by_first(bytes, options, mobilenet::decode_turbojpeg, mobilenet::decode_image);
-}
-#else
-constexpr std::string_view jpeg_decoder = "stb_image";
-auto decode(std::span<const std::byte> bytes, const mobilenet::decode_options& options) {
-  return mobilenet::decode_image(bytes, options);
-}
-#endif
 
 failure from_library(const mobilenet::error& e) {
   switch (e.code) {
@@ -212,7 +196,7 @@ outcome<std::string> handler::classify(const image_request& request) {
 std::string handler::build_labels() {
   return "version=\"" + std::to_string(MOBILENET_VERSION_MAJOR) + '.' + std::to_string(MOBILENET_VERSION_MINOR) + '.' +
          std::to_string(MOBILENET_VERSION_PATCH) + "\",backend=\"" + std::string(handler_backend::name) +
-         "\",jpeg_decoder=\"" + std::string(jpeg_decoder) + "\"";
+         "\",jpeg_decoder=\"" + std::string(jpeg_decoder()) + "\"";
 }
 
 }  // namespace serverless

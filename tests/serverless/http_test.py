@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The HTTP transport, over real sockets: what is right, everything that can be wrong, and that the next request works."""
+import glob
 import shutil
 import threading
 import support
@@ -262,6 +263,16 @@ class Http(TestCase):
             self.assertRefused(self.post(body), 415, name)
         self.assertRefused(self.post(b""), 400, "0 bytes")
         self.assertRefused(self.handler.request("POST", "/classify", headers={"Content-Length": None}), 400)
+
+    def test_jpeg_decoder(self):
+        """libjpeg-turbo decodes arithmetic coding, which stb_image cannot; the metrics name the decoder."""
+        with open(os.path.join(HERE, "..", "fuzz", "corpus", "decode_image", "jpeg_arithmetic"), "rb") as file:
+            status = self.post(file.read()).status
+        metrics = self.handler.request("GET", "/metrics").body.decode()
+        turbo = 'jpeg_decoder="libjpeg-turbo"' in metrics
+        self.assertEqual(status, 200 if turbo else 415)
+        if glob.glob("/usr/lib/*/libturbojpeg.a"):
+            self.assertTrue(turbo)
 
     def test_damaged_image(self):
         self.assertRefused(self.post(jpeg()[:-2]), 422, "image")

@@ -17,7 +17,7 @@ class Sizes(TestCase):
     def test_executable(self):
         size = os.path.getsize(HANDLER)
         print(f"\nexecutable: {size / MEGABYTE:.2f} MB")
-        self.assertLessEqual(size, 3 * MEGABYTE)
+        self.assertLessEqual(size, 2 * MEGABYTE)
 
     def test_executable_is_static_and_stripped(self):
         with open(HANDLER, "rb") as file:
