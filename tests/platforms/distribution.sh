@@ -27,7 +27,10 @@ if [ -z "$root" ]; then
   remove=yes
 fi
 clean_up() {
-  mountpoint -q "$root/proc" && umount "$root/proc"
+  local folder
+  for folder in dev/pts proc; do
+    ! mountpoint -q "$root/$folder" || umount "$root/$folder"
+  done
   [ -z "${remove:-}" ] || rm -rf "$root"
 }
 trap clean_up EXIT
@@ -51,6 +54,7 @@ fi
 # Names are resolved, and proxies and certificates for packages are used, as outside.
 cp -L /etc/resolv.conf "$root/etc/resolv.conf" 2> /dev/null || true
 mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
+mountpoint -q "$root/dev/pts" || mount --bind /dev/pts "$root/dev/pts"
 
 mkdir -p "$root/src"
 git ls-files -z --cached --others --exclude-standard | xargs -0 -I{} sh -c '[ ! -e "$1" ] || printf "%s\0" "$1"' sh {} |
