@@ -305,7 +305,7 @@ class http_server::session : public std::enable_shared_from_this<session> {
     read_more();
     return false;
   }
-  bool refused(failure f) {
+  bool refused(const failure& f) {
     refuse(f);
     return false;
   }

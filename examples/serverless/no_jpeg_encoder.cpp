@@ -1,6 +1,6 @@
 // libjpeg-turbo's archive has its decoder and its encoder behind one object file, so that a static executable would
-// contain both. The handler only decodes: these definitions are found first, and the encoder's 400 KB stay out. They are
-// weak: where an object that is needed defines one of them as well, that definition wins.
+// contain both. The handler only decodes: these definitions are found first, and the encoder's 400 KB stay out. They
+// are weak: where an object that is needed defines one of them as well, that definition wins.
 #include <cstdlib>
 
 #define MOBILENET_UNUSED(name) \

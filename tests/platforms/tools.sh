@@ -15,7 +15,8 @@ for package in "${packages[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
-  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" > "$folder/apt.log" 2>&1 ||
+  apt-get update -q > "$folder/apt.log" 2>&1 || true
+  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >> "$folder/apt.log" 2>&1 ||
     echo "tools.sh: apt-get could not install ${missing[*]}"
 fi
 
