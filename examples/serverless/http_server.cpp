@@ -143,6 +143,7 @@ struct http_server::state {
   life stage = life::serving;
   bool aborted = false;  // by a second signal
   clock::time_point drain_end{};
+  std::size_t open_sessions = 0;
   std::size_t buffered = 0;              // bytes, of all sessions
   std::size_t in_flight = 0;             // requests in the queue, computed, or being answered
   clock::duration usual_computation{0};  // moving average
@@ -178,6 +179,7 @@ class http_server::session : public std::enable_shared_from_this<session> {
   session(state& server, tcp_socket socket)
       : server_(server), socket_(std::move(socket)), timer_(server.io.get_executor()) {
     place_ = server_.sessions.insert(server_.sessions.end(), this);
+    ++server_.open_sessions;
     error_code ignored;
     socket_.set_option(tcp::no_delay(true), ignored);
   }
@@ -185,18 +187,20 @@ class http_server::session : public std::enable_shared_from_this<session> {
   session& operator=(const session&) = delete;
   ~session() {
     finish_request();
+    count_as_closed();
     server_.buffered -= accounted_;
     server_.sessions.erase(place_);
   }
 
-  enum class phase : unsigned char { idle, header, body, queued, writing, closed };
+  enum class phase : unsigned char { idle, header, body, queued, writing };
   phase current_phase() const { return phase_; }
+  bool closed() const { return closed_; }
   bool interrupted() const { return interrupted_.has_value(); }
   clock::duration age() const { return clock::now() - began_; }
 
   void close() {
     error_code ignored;
-    phase_ = phase::closed;
+    count_as_closed();
     timer_.cancel();
     socket_.close(ignored);
   }
@@ -260,6 +264,11 @@ class http_server::session : public std::enable_shared_from_this<session> {
     began_ = clock::now();
     move_to_end();
     close_after(reading_time());
+  }
+
+  // A closed session lives on until the handler of its last operation has run.
+  void count_as_closed() {
+    if (!std::exchange(closed_, true)) --server_.open_sessions;
   }
 
   void finish_request() {
@@ -402,6 +411,7 @@ class http_server::session : public std::enable_shared_from_this<session> {
   std::size_t scanned_ = 0;                 // bytes of the buffer that do not end the header
   std::size_t accounted_ = 0;
   phase phase_ = phase::idle;
+  bool closed_ = false;
   bool keep_alive_ = false;
   bool counted_ = false;  // among the requests in flight
 };
@@ -587,20 +597,23 @@ void http_server::session::write(http_response response, bool head) {
 }
 
 void http_server::state::admit(tcp_socket socket) {
-  if (sessions.size() >= max_connections) make_room();
-  if (sessions.size() >= max_connections + max_connections / 2) return;  // all of them compute or answer
+  if (open_sessions >= max_connections) make_room();
+  if (open_sessions >= max_connections + max_connections / 2) return;  // all of them compute or answer
   const std::chrono::seconds patience(std::max(options.keep_alive_seconds, options.timeout_seconds));
   std::make_shared<session>(*this, std::move(socket))
       ->wait_for_request(stage == life::draining ? drain_idle_time : patience);
 }
 
 // Closes the connection that is missed least: first those that sent half a header and paused, then idle ones, then
-// those whose header or body is arriving; of these the oldest.
+// those that are new, then those whose body is arriving; of these the oldest. What a new one has sent may not be read
+// yet.
 void http_server::state::make_room() {
   const auto rank = [](const session& s) {
+    if (s.closed()) return 4;
+    const bool is_new = s.age() < std::chrono::seconds(1);
     switch (s.current_phase()) {
-      case session::phase::header: return s.age() > std::chrono::seconds(1) ? 0 : 2;
-      case session::phase::idle: return 1;
+      case session::phase::header: return is_new ? 2 : 0;
+      case session::phase::idle: return is_new ? 2 : 1;
       case session::phase::body: return 3;
       default: return 4;
     }
