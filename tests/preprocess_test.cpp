@@ -227,7 +227,8 @@ TEST_CASE("a view that cannot be read is refused") {
   auto out = tensor::create({2, 2, 3});
   REQUIRE(out);
   preprocessor run;
-  const auto refused = [&](const image_view& image, mobilenet::tensor_view<float> to, errc code, const std::string& message) {
+  const auto refused = [&](const image_view& image, mobilenet::tensor_view<float> to, errc code,
+                           const std::string& message) {
     const auto done = run(image, to);
     REQUIRE_FALSE(done);
     CHECK(done.error().code == code);

@@ -18,7 +18,7 @@ struct add {
   static constexpr std::string_view name = "add";
   static constexpr std::size_t inputs = 2;
 
-  tensor_type in;   ///< of the first input
+  tensor_type in;        ///< of the first input
   encoding second = {};  ///< of the second, whose shape is the same
   range activation = {};
   encoding out = {};
