@@ -36,8 +36,7 @@ class Drain(TestCase):
             each.sendall(encode_request("POST", "/classify", SLOW_IMAGE))
         self.signal(handler)
         for each in connections:
-            response = read_response(each)
-            self.assertEqual((response.status, response.headers["connection"]), (200, "close"))
+            self.assertEqual(read_response(each).status, 200)
             each.close()
         self.assertEqual(self.ends(handler, 10), 0)
 
