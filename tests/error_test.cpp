@@ -66,3 +66,27 @@ TEST_CASE("every kind of error has a name of its own") {
   CHECK(to_string(errc::io_error) == "io_error");
   CHECK(to_string(static_cast<errc>(200)) == "unknown");
 }
+
+namespace {
+enum class weather { rain, snow };
+struct delay {
+  weather why;
+  int minutes;
+};
+result<int, delay> arrival(int planned, int late) {
+  if (late > 0) return delay{weather::snow, late};
+  return planned;
+}
+result<void, delay> departure(int late) {
+  if (late > 0) return delay{weather::rain, late};
+  return {};
+}
+}  // namespace
+
+TEST_CASE("an application may use its own error type") {
+  CHECK(*arrival(7, 0) == 7);
+  REQUIRE_FALSE(arrival(7, 5));
+  CHECK(arrival(7, 5).error().minutes == 5);
+  CHECK(departure(0));
+  CHECK(departure(3).error().why == weather::rain);
+}

@@ -101,10 +101,13 @@ class xnnpack_subgraph {
                                                 l.activation.high, in[0], filter, bias, out, 0));
     } else if constexpr (std::is_same_v<Layer, layers::pointwise_conv2d> || std::is_same_v<Layer, layers::dense>) {
       add(graph, layers::conv2d{l.in, l.out_channels, {1, 1, 1, {}}, l.activation}, w, kernels, in, out);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // by XNNPACK of 2024; that of 2022 has no successor
     } else if constexpr (std::is_same_v<Layer, layers::add>) {
       check(xnn_define_add2(graph, l.activation.low, l.activation.high, in[0], in[1], out, 0));
     } else if constexpr (std::is_same_v<Layer, layers::global_average_pool>) {
       check(xnn_define_global_average_pooling_2d(graph, -HUGE_VALF, HUGE_VALF, in[0], out, 0));
+#pragma GCC diagnostic pop
     } else if constexpr (std::is_same_v<Layer, layers::softmax>) {
       check(xnn_define_softmax(graph, in[0], out, 0));
     } else {

@@ -1,12 +1,12 @@
 // What can be wrong with a request, and what each protocol is told about it.
 #pragma once
 
+#include <mobilenet/error.hpp>
+
 #include <array>
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <variant>
 
 namespace serverless {
 
@@ -17,6 +17,8 @@ enum class kind : unsigned char {
   invalid_json,            ///< text that is not JSON, or more nested or longer than any request of ours
   invalid_parameter,       ///< a field of a wrong type or out of range
   invalid_request,         ///< the protocol's own rules are broken: HTTP syntax, multipart, CloudEvents, a second init
+  version_not_supported,   ///< an HTTP version other than 1.0 and 1.1
+  expectation_failed,      ///< an Expect header other than 100-continue
   not_an_image,            ///< bytes that do not start as a JPEG, PNG or BMP
   unsupported_media_type,  ///< a content type or encoding that is not understood
   invalid_image,           ///< an image that is damaged or truncated
@@ -28,6 +30,7 @@ enum class kind : unsigned char {
   method_not_allowed,      ///< known path, other method
   forbidden,               ///< right request at the wrong time
   unavailable,             ///< the model could not be loaded, or the process is shutting down
+  overloaded,              ///< more requests wait, or more bytes are buffered, than allowed
   out_of_memory,           ///< an allocation was refused
   internal,                ///< a mistake of ours
 };
@@ -38,12 +41,14 @@ struct kind_description {
   int status;               ///< HTTP
 };
 
-inline constexpr std::array<kind_description, 18> kinds{{
+inline constexpr std::array<kind_description, 21> kinds{{
     {"missing_image", "MissingImage", 400},
     {"invalid_base64", "InvalidBase64", 400},
     {"invalid_json", "InvalidJson", 400},
     {"invalid_parameter", "InvalidParameter", 400},
     {"invalid_request", "InvalidRequest", 400},
+    {"version_not_supported", "VersionNotSupported", 505},
+    {"expectation_failed", "ExpectationFailed", 417},
     {"not_an_image", "NotAnImage", 415},
     {"unsupported_media_type", "UnsupportedMediaType", 415},
     {"invalid_image", "InvalidImage", 422},
@@ -55,6 +60,7 @@ inline constexpr std::array<kind_description, 18> kinds{{
     {"method_not_allowed", "MethodNotAllowed", 405},
     {"forbidden", "Forbidden", 403},
     {"unavailable", "Unavailable", 503},
+    {"overloaded", "Overloaded", 503},
     {"out_of_memory", "OutOfMemory", 503},
     {"internal", "Internal", 500},
 }};
@@ -69,30 +75,7 @@ struct failure {
   int status() const { return describe(what).status; }
 };
 
-/// Either a T or a failure. Asking the wrong one of the two is undefined.
 template <class T>
-class [[nodiscard]] outcome {
- public:
-  outcome(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  outcome(failure f) : state_(std::in_place_index<1>, std::move(f)) {}
-
-  explicit operator bool() const { return state_.index() == 0; }
-  T& operator*() { return *std::get_if<0>(&state_); }
-  T* operator->() { return std::get_if<0>(&state_); }
-  const failure& error() const { return *std::get_if<1>(&state_); }
-
- private:
-  std::variant<T, failure> state_;
-};
-
-struct nothing {};
-
-/// For what succeeds without a value.
-template <>
-class [[nodiscard]] outcome<void> : public outcome<nothing> {
- public:
-  outcome() : outcome<nothing>(nothing{}) {}
-  outcome(failure f) : outcome<nothing>(std::move(f)) {}
-};
+using outcome = mobilenet::result<T, failure>;
 
 }  // namespace serverless

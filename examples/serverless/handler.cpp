@@ -1,9 +1,10 @@
 #include "handler.hpp"
 
+#include "decode.hpp"
 #include "json.hpp"
 
 #include <mobilenet/classifier.hpp>
-#include <mobilenet/image/decode_image.hpp>
+#include <mobilenet/version.hpp>
 #if __has_include(<mobilenet/backends/simd.hpp>)
 #include <mobilenet/backends/simd.hpp>
 #else
@@ -12,11 +13,15 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
+#include <cstdio>
 #include <cstdlib>
-#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace serverless {
 
@@ -67,7 +72,69 @@ class stopwatch {
   clock::time_point start_ = clock::now();
 };
 
-std::string megabytes(std::size_t bytes) { return decimal(static_cast<double>(bytes) / (1024 * 1024), 2) + "MB"; }
+/// The time of each stage; empty where it did not take place.
+class stage_times {
+ public:
+  std::optional<clock::duration>& operator[](stage s) { return times_[static_cast<std::size_t>(s)]; }
+
+  template <class Function>
+  void for_each(const Function& function) const {
+    for (std::size_t i = 0; i < times_.size(); ++i)
+      if (times_[i]) function(stage_names[i], decimal(milliseconds(*times_[i])));
+  }
+
+ private:
+  std::array<std::optional<clock::duration>, stage_names.size()> times_{};
+};
+
+void log_stages(const stage_times& took) {
+  const std::size_t resident = resident_bytes(::getpid());
+  if (current_log_format() == log_format::json) {
+    std::vector<log_field> fields;
+    took.for_each([&](std::string_view name, const std::string& digits) { fields.push_back({name, digits}); });
+    fields.push_back({"residentBytes", std::to_string(resident)});
+    return log_line("classified", fields.data(), fields.size());
+  }
+  std::string lines;
+  took.for_each([&](std::string_view name, const std::string& digits) {
+    lines.append(name).append(": ").append(digits).append("ms\n");
+  });
+  log_line(lines + "memory used: rss=" + decimal(static_cast<double>(resident) / (1024 * 1024), 2) + "MB");
+}
+
+std::string to_json(std::span<const mobilenet::prediction> best, const stage_times& took) {
+  json_buffer buffer;
+  json_writer json(buffer);
+  const auto key = [&](std::string_view name) { json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size())); };
+  const auto number = [&](const std::string& digits) {
+    json.RawValue(digits.data(), digits.size(), rapidjson::kNumberType);
+  };
+  json.StartObject();
+  key("results");
+  json.StartArray();
+  for (const mobilenet::prediction& p : best) {
+    json.StartObject();
+    key("className");
+    json.String(p.class_name.data(), static_cast<rapidjson::SizeType>(p.class_name.size()));
+    key("probability");
+    char digits[32];  // nine digits identify a float32
+    const int n = std::snprintf(digits, sizeof digits, "%.9g", static_cast<double>(p.probability));
+    number({digits, static_cast<std::size_t>(n)});
+    key("classIndex");
+    json.Uint(p.class_index);
+    json.EndObject();
+  }
+  json.EndArray();
+  key("timings");
+  json.StartObject();
+  took.for_each([&](std::string_view name, const std::string& milliseconds) {
+    key(name);
+    number(milliseconds);
+  });
+  json.EndObject();
+  json.EndObject();
+  return {buffer.GetString(), buffer.GetSize()};
+}
 
 }  // namespace
 
@@ -77,7 +144,7 @@ struct handler::model {
   bool cold = true;  // until the first answer
 };
 
-handler::handler(const settings& s) : settings_(s) {}
+handler::handler(const settings& s, metrics counters) : settings_(s), metrics_(std::move(counters)) {}
 handler::~handler() = default;
 
 outcome<void> handler::load() {
@@ -102,62 +169,34 @@ outcome<std::string> handler::classify(const image_request& request) {
   if (auto loaded = load(); !loaded) return loaded.error();
   if (request.image.empty())
     return failure{kind::missing_image, "image: found 0 bytes, expected a JPEG, PNG or BMP file"};
-  std::array<clock::duration, stage_names.size()> took{};
-  const auto at = [&](stage s) -> clock::duration& { return took[static_cast<std::size_t>(s)]; };
-  stopwatch watch;
 
-  auto image = mobilenet::decode_image(request.image, {.max_pixels = settings_.max_pixels});
+  stage_times took{};
+  stopwatch watch;
+  auto image =
+      decode(request.image, {.max_pixels = settings_.max_pixels, .apply_exif_orientation = settings_.exif_orientation});
   if (!image) return from_library(image.error());
-  at(stage::decode_image) = watch.lap();
+  took[stage::decode_image] = watch.lap();
 
   auto& classifier = model_->classifier;
   if (auto done = classifier.preprocess(*image); !done) return from_library(done.error());
-  at(stage::image_to_input) = watch.lap();
+  took[stage::image_to_input] = watch.lap();
 
   const auto output = classifier.network().run();
   const auto best = mobilenet::top_k(classifier.model(), output, request.top);
-  at(stage::classify) = watch.lap();
+  took[stage::classify] = watch.lap();
 
-  json_buffer buffer;
-  json_writer json(buffer);
-  const auto number = [&](const std::string& digits) {
-    json.RawValue(digits.data(), digits.size(), rapidjson::kNumberType);
-  };
-  json.StartObject();
-  json.Key("results");
-  json.StartArray();
-  for (const mobilenet::prediction& p : best) {
-    json.StartObject();
-    json.Key("className");
-    json.String(p.class_name.data(), static_cast<rapidjson::SizeType>(p.class_name.size()));
-    json.Key("probability");
-    char digits[32];  // nine digits give every float32 back exactly
-    const int n = std::snprintf(digits, sizeof digits, "%.9g", static_cast<double>(p.probability));
-    number({digits, static_cast<std::size_t>(n)});
-    json.Key("classIndex");
-    json.Uint(p.class_index);
-    json.EndObject();
-  }
-  json.EndArray();
-  json.Key("timings");
-  json.StartObject();
-  const bool cold = std::exchange(model_->cold, false);
-  at(stage::load_model) = model_->loading;
-  at(stage::main) = clock::now() - request.received;
-  std::string log;
-  for (std::size_t i = 0; i < stage_names.size(); ++i) {
-    const bool loading = static_cast<stage>(i) == stage::load_model;
-    if (loading && !cold) continue;
-    const std::string digits = decimal(milliseconds(took[i]));
-    json.Key(stage_names[i].data(), static_cast<rapidjson::SizeType>(stage_names[i].size()));
-    number(digits);
-    log.append(stage_names[i]).append(": ").append(digits).append("ms\n");
-    if (!loading) metrics_.observe(static_cast<stage>(i), took[i]);
-  }
-  json.EndObject();
-  json.EndObject();
-  if (!settings_.quiet) write_all(STDOUT_FILENO, log + "memory used: rss=" + megabytes(resident_bytes()) + '\n');
-  return std::string(buffer.GetString(), buffer.GetSize());
+  if (std::exchange(model_->cold, false)) took[stage::load_model] = model_->loading;
+  took[stage::main] = clock::now() - request.received;
+  for (const stage each : {stage::decode_image, stage::image_to_input, stage::classify, stage::main})
+    metrics_.observe(each, *took[each]);
+  if (!settings_.quiet) log_stages(took);
+  return to_json(best, took);
+}
+
+std::string handler::build_labels() {
+  return "version=\"" + std::to_string(MOBILENET_VERSION_MAJOR) + '.' + std::to_string(MOBILENET_VERSION_MINOR) + '.' +
+         std::to_string(MOBILENET_VERSION_PATCH) + "\",backend=\"" + std::string(handler_backend::name) +
+         "\",jpeg_decoder=\"" + std::string(jpeg_decoder()) + "\"";
 }
 
 }  // namespace serverless

@@ -8,28 +8,16 @@
 #include "failure.hpp"
 #include "log.hpp"
 #include "metrics.hpp"
+#include "settings.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace serverless {
-
-/// What the process was started with; main.cpp fills it from flags and environment.
-struct settings {
-  std::string model;                       ///< path; empty: embedded, or model.mnet beside the executable
-  std::string address = "0.0.0.0";         ///< to listen on
-  std::uint16_t port = 8080;               ///< 0 takes a free one
-  std::size_t max_body = 8 * 1024 * 1024;  ///< bytes of a request body, or of a line
-  std::uint64_t max_pixels = 40'000'000;   ///< of an image, before it is decoded
-  unsigned timeout_seconds = 30;           ///< for a whole request to arrive, and for an answer to be taken
-  unsigned idle_seconds = 90;              ///< that a connection may stay open without a request
-  unsigned top = 3;                        ///< classes in an answer, unless the request says otherwise
-  unsigned threads = 1;                    ///< for one classification; 0: as many as the process may use
-  bool quiet = false;                      ///< no log lines for successful requests
-};
 
 /// One image to classify.
 struct image_request {
@@ -44,7 +32,7 @@ std::span<const std::byte> embedded_model();
 /// The warm function. One request at a time.
 class handler {
  public:
-  explicit handler(const settings& s);
+  explicit handler(const settings& s, metrics counters = metrics());
   ~handler();
 
   /// Maps and prepares the model; logs loadModel. Does nothing when that is done.
@@ -57,6 +45,10 @@ class handler {
   outcome<std::string> classify(const image_request& request);
 
   const settings& options() const { return settings_; }
+
+  /// What the executable is made of, as labels of a metric: version="0.1.0",….
+  static std::string build_labels();
+
   metrics& counters() { return metrics_; }
 
  private:

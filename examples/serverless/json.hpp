@@ -21,7 +21,8 @@
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wshadow"
 #endif
-#include <rapidjson/document.h>
+#include "tfjs/json_types.hpp"
+
 #include <rapidjson/error/en.h>
 #include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
@@ -32,9 +33,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,23 +42,6 @@
 namespace serverless {
 
 namespace detail {
-
-/// RapidJSON's own allocator gives null where there is no memory, and nothing of RapidJSON asks.
-struct throwing_allocator {
-  static constexpr bool kNeedFree = true;
-  void* Malloc(std::size_t size) { return Realloc(nullptr, 0, size); }
-  void* Realloc(void* memory, std::size_t, std::size_t size) {
-    if (size == 0) {
-      std::free(memory);
-      return nullptr;
-    }
-    void* grown = std::realloc(memory, size);
-    if (grown == nullptr) throw std::bad_alloc();
-    return grown;
-  }
-  static void Free(void* memory) { std::free(memory); }
-};
-using pool = rapidjson::MemoryPoolAllocator<throwing_allocator>;
 
 /// Passes a parser's events on to the document and stops at a depth, so that nothing that walks the tree later can
 /// run out of stack, and at a count, so that 8 MB of "[1,1,1,..." do not become 128 MB of values.
@@ -99,9 +81,10 @@ class bounded_events {
 
 }  // namespace detail
 
-using json_value = rapidjson::GenericValue<rapidjson::UTF8<>, detail::pool>;
-using json_buffer = rapidjson::GenericStringBuffer<rapidjson::UTF8<>, detail::throwing_allocator>;
-using json_writer = rapidjson::Writer<json_buffer, rapidjson::UTF8<>, rapidjson::UTF8<>, detail::throwing_allocator>;
+using mobilenet::tools::throwing_allocator;
+using json_value = mobilenet::tools::json_node;
+using json_buffer = rapidjson::GenericStringBuffer<rapidjson::UTF8<>, throwing_allocator>;
+using json_writer = rapidjson::Writer<json_buffer, rapidjson::UTF8<>, rapidjson::UTF8<>, throwing_allocator>;
 
 /// A parsed text. Its strings lie in the text's own memory, which is rewritten by the parser; they may be rewritten
 /// once more (base64 to bytes). Move-only.
@@ -118,7 +101,7 @@ class json_document {
     auto generate = [&](tree& document) {
       detail::bounded_events events(document);
       rapidjson::InsituStringStream stream(parsed.text_->data());
-      rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, detail::throwing_allocator> reader;
+      rapidjson::GenericReader<rapidjson::UTF8<>, rapidjson::UTF8<>, throwing_allocator> reader;
       // Iterative: a nested text must not use up the stack.
       result = reader.Parse<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag>(stream, events);
       too_deep = events.too_deep();
@@ -140,7 +123,7 @@ class json_document {
   json_value& root() { return root_; }
 
  private:
-  using tree = rapidjson::GenericDocument<rapidjson::UTF8<>, detail::pool, detail::throwing_allocator>;
+  using tree = mobilenet::tools::json_tree;
 
   json_document() = default;
   std::unique_ptr<std::string> text_;  // on the heap: values point into it, also when the document moves
@@ -196,7 +179,7 @@ inline std::string to_json(const json_value& value) {
 }
 
 /// A text as a JSON string, in quotes.
-inline std::string quoted(std::string_view text) {
+inline std::string json_text(std::string_view text) {
   json_buffer buffer;
   json_writer writer(buffer);
   writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
@@ -205,14 +188,14 @@ inline std::string quoted(std::string_view text) {
 
 inline bool is_utf8(std::string_view text) {
   json_buffer buffer;
-  rapidjson::Writer<json_buffer, rapidjson::UTF8<>, rapidjson::UTF8<>, detail::throwing_allocator,
+  rapidjson::Writer<json_buffer, rapidjson::UTF8<>, rapidjson::UTF8<>, throwing_allocator,
                     rapidjson::kWriteValidateEncodingFlag>
       writer(buffer);
   return writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
 /// {"error":"..."}
-inline std::string error_json(std::string_view message) { return "{\"error\":" + quoted(message) + '}'; }
+inline std::string error_json(std::string_view message) { return "{\"error\":" + json_text(message) + '}'; }
 
 /// Text from a request that a message may repeat: printable ASCII, and not too much of it.
 inline std::string shown(std::string_view text) {

@@ -1,13 +1,10 @@
-// Lines for the platform's log. One write() a block, nothing kept back: the platforms want a log that is complete
-// before the answer, and a process may be frozen as soon as it has answered.
+// Lines for the platform's log, as text or as JSON. Each block is written by one write() call and nothing is buffered:
+// the platforms expect a log that is complete before the answer, and may freeze a process as soon as it has answered.
 #pragma once
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <cstdio>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -15,38 +12,53 @@ namespace serverless {
 
 using clock = std::chrono::steady_clock;
 
-/// Writes everything to a file descriptor, or gives up where nobody reads any more.
-inline bool write_all(int descriptor, std::string_view text) {
-  while (!text.empty()) {
-    const ::ssize_t n = ::write(descriptor, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
-}
+enum class log_format : unsigned char { text, json };
 
-inline void log_line(std::string_view text) { write_all(STDOUT_FILENO, std::string(text) + '\n'); }
-inline void log_error(std::string_view text) { write_all(STDERR_FILENO, std::string(text) + '\n'); }
+/// For the whole process; text by default.
+void set_log_format(log_format format);
+log_format current_log_format();
 
-/// A number with a fixed count of decimals, as no locale would change it.
-inline std::string decimal(double value, int places = 3) {
-  char buffer[48];
-  const int n = std::snprintf(buffer, sizeof buffer, "%.*f", places, value);
-  return {buffer, static_cast<std::size_t>(n)};
-}
+/// What connects the log lines of one request with each other and with those of other services.
+struct request_ids {
+  std::string request;  ///< Lambda's request id, OpenWhisk's activation id, X-Request-Id
+  std::string trace;    ///< of traceparent, X-Cloud-Trace-Context, X-Ray; OpenWhisk's transaction id
+  std::string span;
+};
+
+/// While it lives, JSON log lines carry these ids. One at a time.
+class log_scope {
+ public:
+  explicit log_scope(request_ids ids);
+  log_scope(const log_scope&) = delete;
+  log_scope& operator=(const log_scope&) = delete;
+  ~log_scope();
+};
+
+/// One member of a JSON log line; the value is JSON already.
+struct log_field {
+  std::string_view name;
+  std::string json;
+};
+
+/// One line on standard output. The fields appear in JSON only.
+void log_line(std::string_view message, std::initializer_list<log_field> fields = {});
+void log_line(std::string_view message, const log_field* fields, std::size_t count);
+
+/// One line on standard error: "error: message". `kind` appears in JSON only.
+void log_error(std::string_view message, std::string_view kind = {});
+
+/// Writes everything to a file descriptor. False where the reader is gone.
+bool write_all(int descriptor, std::string_view text);
+
+/// A number with a fixed count of decimals, in no locale.
+std::string decimal(double value, int places = 3);
 
 inline double milliseconds(clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
-/// Resident bytes of this process, those shared with others included; 0 where /proc is not there.
-inline std::size_t resident_bytes() {
-  std::FILE* file = std::fopen("/proc/self/statm", "re");
-  if (file == nullptr) return 0;
-  unsigned long total = 0;
-  unsigned long resident = 0;
-  const int fields = std::fscanf(file, "%lu %lu", &total, &resident);
-  std::fclose(file);
-  return fields == 2 ? resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) : 0;
-}
+/// 128 random bits in hexadecimal.
+std::string new_id();
+
+/// Resident bytes of a process, shared pages included; 0 where /proc does not show it.
+std::size_t resident_bytes(int process);
 
 }  // namespace serverless

@@ -1,12 +1,14 @@
-// What /metrics tells: counters and histograms in the Prometheus text format. Used from one thread.
+// What /metrics reports: counters, gauges and histograms in the Prometheus text format.
 #pragma once
 
 #include "failure.hpp"
 #include "log.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,65 +19,52 @@ enum class stage : unsigned char { decode_image, image_to_input, load_model, cla
 inline constexpr std::array<std::string_view, 5> stage_names{"decodeImage", "imageToInput", "loadModel", "classify",
                                                              "main"};
 
+/// Seconds.
+inline constexpr std::array<double, 16> histogram_bounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                                         0.05,   0.1,     0.25,   0.5,   1,      2.5,   5,    10};
+
+/// The numbers of several processes, each with a slot of its own in memory that all of them share: a scrape reaches one
+/// process and reports all. Copies refer to the same numbers.
 class metrics {
  public:
-  void count_request() { ++requests_; }
-  void count_error(kind what) { ++errors_[static_cast<std::size_t>(what)]; }
+  /// Maps memory that children inherit. processes: how many slots. Without memory, nothing is counted.
+  explicit metrics(unsigned processes = 1);
 
-  void observe(stage s, clock::duration took) {
-    histogram& h = stages_[static_cast<std::size_t>(s)];
-    const double seconds = std::chrono::duration<double>(took).count();
-    std::size_t i = 0;
-    while (i < bounds.size() && seconds > bounds[i]) ++i;
-    ++h.buckets[i];
-    h.sum += seconds;
-  }
+  /// Which slot this process writes; call it after fork(). Clears the gauges that a crashed predecessor left.
+  void use_slot(unsigned index);
 
-  /// The text format, version 0.0.4.
-  std::string exposition() const {
-    std::string text;
-    const auto family = [&](std::string_view name, std::string_view type, std::string_view help) {
-      text.append("# HELP ").append(name).append(" ").append(help);
-      text.append("\n# TYPE ").append(name).append(" ").append(type).append("\n");
-    };
-    family("mobilenet_requests_total", "counter", "Classification requests, failed ones included.");
-    text += "mobilenet_requests_total " + std::to_string(requests_) + '\n';
-    family("mobilenet_errors_total", "counter", "Failed requests of any path, by kind.");
-    for (std::size_t i = 0; i < errors_.size(); ++i)
-      text +=
-          "mobilenet_errors_total{kind=\"" + std::string(kinds[i].name) + "\"} " + std::to_string(errors_[i]) + '\n';
-    family("mobilenet_stage_seconds", "histogram", "Time of each stage of a classification.");
-    for (std::size_t i = 0; i < stages_.size(); ++i) append_histogram(text, stage_names[i], stages_[i]);
-    family("process_resident_memory_bytes", "gauge",
-           "Resident memory size in bytes, pages shared with others included.");
-    text += "process_resident_memory_bytes " + std::to_string(resident_bytes()) + '\n';
-    return text;
-  }
+  void count_request();
+  void count_error(kind what);
+  void observe(stage s, clock::duration took);
+  void observe_request(clock::duration took);
+  void set_in_flight(std::size_t requests);
+
+  /// The text format, version 0.0.4. build: labels of mobilenet_build_info, as name="value",…
+  std::string exposition(std::string_view build) const;
 
  private:
-  static constexpr std::array<double, 14> bounds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
-                                                 0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5};
+  using number = std::atomic<std::uint64_t>;  // one writer, any reader: relaxed accesses suffice
   struct histogram {
-    std::array<std::uint64_t, bounds.size() + 1> buckets{};  // the last one: more than every bound
-    double sum = 0;
+    std::array<number, histogram_bounds.size() + 1> buckets{};  // the last one: more than every bound
+    number nanoseconds{};
+    void observe(clock::duration took);
+  };
+  struct slot {
+    number process{};
+    number requests{};
+    number in_flight{};
+    std::array<number, kinds.size()> errors{};
+    std::array<histogram, stage_names.size()> stages{};
+    histogram whole{};
   };
 
-  static void append_histogram(std::string& text, std::string_view name, const histogram& h) {
-    const std::string label = "{stage=\"" + std::string(name) + "\"";
-    std::uint64_t count = 0;
-    for (std::size_t i = 0; i <= bounds.size(); ++i) {
-      count += h.buckets[i];
-      char bound[24] = "+Inf";
-      if (i < bounds.size()) std::snprintf(bound, sizeof bound, "%g", bounds[i]);
-      text += "mobilenet_stage_seconds_bucket" + label + ",le=\"" + bound + "\"} " + std::to_string(count) + '\n';
-    }
-    text += "mobilenet_stage_seconds_sum" + label + "} " + decimal(h.sum, 6) + '\n';
-    text += "mobilenet_stage_seconds_count" + label + "} " + std::to_string(count) + '\n';
-  }
+  /// of: a slot's histogram
+  template <class Of>
+  void append_histogram(std::string& text, std::string_view name, const std::string& label, const Of& of) const;
 
-  std::uint64_t requests_ = 0;
-  std::array<std::uint64_t, kinds.size()> errors_{};
-  std::array<histogram, stage_names.size()> stages_{};
+  std::shared_ptr<slot[]> slots_;
+  unsigned count_ = 0;
+  slot* own_ = nullptr;
 };
 
 }  // namespace serverless

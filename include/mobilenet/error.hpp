@@ -70,11 +70,12 @@ class exception : public std::runtime_error {
 #endif
 
 /// Either a T or an error. Asking the wrong one of the two is undefined, as with std::expected.
-template <class T>
+/// E is the application's own error type where it is not the library's; value() then does not compile.
+template <class T, class E = error>
 class [[nodiscard]] result {
  public:
   result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
-  result(mobilenet::error failure) : state_(std::in_place_index<1>, std::move(failure)) {}
+  result(E failure) : state_(std::in_place_index<1>, std::move(failure)) {}
 
   bool has_value() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
@@ -86,8 +87,8 @@ class [[nodiscard]] result {
   T* operator->() noexcept { return std::get_if<0>(&state_); }
   const T* operator->() const noexcept { return std::get_if<0>(&state_); }
 
-  const mobilenet::error& error() const& noexcept { return *std::get_if<1>(&state_); }
-  mobilenet::error&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
+  const E& error() const& noexcept { return *std::get_if<1>(&state_); }
+  E&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
 
 #if MOBILENET_EXCEPTIONS
   /// The value. Throws mobilenet::exception if there is none.
@@ -107,20 +108,20 @@ class [[nodiscard]] result {
 #endif
 
  private:
-  std::variant<T, mobilenet::error> state_;
+  std::variant<T, E> state_;
 };
 
 /// For functions that succeed without a value.
-template <>
-class [[nodiscard]] result<void> {
+template <class E>
+class [[nodiscard]] result<void, E> {
  public:
   result() = default;
-  result(mobilenet::error failure) : failure_(std::move(failure)), failed_(true) {}
+  result(E failure) : failure_(std::move(failure)), failed_(true) {}
 
   bool has_value() const noexcept { return !failed_; }
   explicit operator bool() const noexcept { return has_value(); }
-  const mobilenet::error& error() const& noexcept { return failure_; }
-  mobilenet::error&& error() && noexcept { return std::move(failure_); }
+  const E& error() const& noexcept { return failure_; }
+  E&& error() && noexcept { return std::move(failure_); }
 
 #if MOBILENET_EXCEPTIONS
   void value() const {
@@ -129,7 +130,7 @@ class [[nodiscard]] result<void> {
 #endif
 
  private:
-  mobilenet::error failure_{errc::io_error, {}};
+  E failure_{};
   bool failed_ = false;
 };
 

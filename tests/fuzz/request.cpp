@@ -6,17 +6,19 @@
 #include "base64.hpp"
 #include "environment.hpp"
 #include "http/cloud_event.hpp"
+#include "http/trace.hpp"
 #include "json.hpp"
 #include "lambda/event.hpp"
 #include "openwhisk/action.hpp"
 #include "request.hpp"
 
 #include <string>
+#include <utility>
 
 namespace serverless {
 
 struct handler::model {};
-handler::handler(const settings& s) : settings_(s) {}
+handler::handler(const settings& s, metrics counters) : settings_(s), metrics_(std::move(counters)) {}
 handler::~handler() = default;
 outcome<void> handler::load() { return {}; }
 outcome<std::string> handler::classify(const image_request& request) {
@@ -103,6 +105,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     default:
       static_cast<void>(parse_top(query_parameter(line, "top")));
       static_cast<void>(media_type(line));
+      fuzz::require(!ids_of_headers([line](std::string_view) { return line; }).request.empty());
+      static_cast<void>(ids_of_xray("id", line));
       if (auto parsed = json_document::parse(std::string(rest), "line"))
         if (auto request = image_of_parameters(parsed->root(), s)) fuzz::read_all(request->image);
   }

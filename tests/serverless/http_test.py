@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The HTTP transport, over real sockets: what is right, everything that can be wrong, and that the next request works."""
+import glob
 import shutil
 import threading
 import support
@@ -111,7 +112,7 @@ class Http(TestCase):
             values = {}
             for line in response.body.decode().splitlines():
                 if not line.startswith("#"):
-                    self.assertRegex(line, r'^[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.e+-]+$')
+                    self.assertRegex(line, r'^[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+$')
                     name, value = line.rsplit(" ", 1)
                     values[name] = float(value)
             return values
@@ -263,6 +264,16 @@ class Http(TestCase):
         self.assertRefused(self.post(b""), 400, "0 bytes")
         self.assertRefused(self.handler.request("POST", "/classify", headers={"Content-Length": None}), 400)
 
+    def test_jpeg_decoder(self):
+        """libjpeg-turbo decodes arithmetic coding, which stb_image cannot; the metrics name the decoder."""
+        with open(os.path.join(HERE, "..", "fuzz", "corpus", "decode_image", "jpeg_arithmetic"), "rb") as file:
+            status = self.post(file.read()).status
+        metrics = self.handler.request("GET", "/metrics").body.decode()
+        turbo = 'jpeg_decoder="libjpeg-turbo"' in metrics
+        self.assertEqual(status, 200 if turbo else 415)
+        if glob.glob("/usr/lib/*/libturbojpeg.a"):
+            self.assertTrue(turbo)
+
     def test_damaged_image(self):
         self.assertRefused(self.post(jpeg()[:-3]), 422, "image")
         self.assertRefused(self.post(jpeg()[:len(jpeg()) // 2]), 422, "image")
@@ -298,21 +309,61 @@ class Http(TestCase):
         refused({"image": b64(b"hello")}, 415, "68 65 6c 6c 6f")
 
     def test_wrong_http(self):
-        for text in (b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b"\0\0\0\0\r\n\r\n",
-                     b"POST /classify HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-                     b"POST /classify HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-                     b"POST /classify HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-                     b"POST /classify HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-                     b"POST /classify HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                     b"POST /classify HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-                     b"POST /classify HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-                     b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"GET / HTTP/1.1\r\n: x\r\n\r\n"):
+        for text in (b"nonsense\r\n\r\n", b"GET\r\n\r\n", b"\0\0\0\0\r\n\r\n",
+                     b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+                     b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+                     b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+                     b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+                     b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                     b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+                     b"POST /classify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+                     b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n: x\r\n\r\n"):
             with connect(self.handler.port) as connection:
                 connection.sendall(text)
                 response = read_response(connection)
                 self.assertRefused(response, 413 if b"9999999999" in text and response.status == 413 else 400)
                 self.assertEqual(response.headers["connection"], "close")
         self.assertRefused(self.post(png(), headers={"Content-Encoding": "gzip"}), 415, "Content-Encoding")
+
+    def raw(self, text):
+        with connect(self.handler.port) as connection:
+            connection.sendall(text)
+            return read_response(connection)
+
+    def test_host(self):
+        for hosts, status in ((b"", 400), (b"Host: a\r\n", 200), (b"Host:\r\n", 200), (b"Host: a\r\nHost: a\r\n", 400)):
+            self.assertEqual(self.raw(b"GET /healthz HTTP/1.1\r\n" + hosts + b"\r\n").status, status, hosts)
+        self.assertEqual(self.raw(b"GET /healthz HTTP/1.0\r\n\r\n").status, 200)
+        self.assertRefused(self.raw(b"GET /healthz HTTP/1.1\r\n\r\n"), 400, "Host")
+
+    def test_expectations(self):
+        self.assertRefused(self.post(png(), headers={"Expect": "foo"}), 417, "foo", "100-continue")
+        whole = b"POST /classify HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(png())
+        with connect(self.handler.port) as connection:  # HTTP/1.0 knows no 100 Continue
+            connection.sendall(whole)
+            time.sleep(0.2)
+            connection.sendall(png())
+            self.assertTrue(connection.recv(65536).startswith(b"HTTP/1.1 200 "))
+
+    def test_folded_header(self):
+        for fold in (b"\r\n b", b"\r\n\tb"):
+            self.assertRefused(self.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: a" + fold + b"\r\n\r\n"), 400, "obs-fold")
+
+    def test_line_feed_alone(self):
+        self.assertRefused(self.raw(b"GET /healthz HTTP/1.1\nHost: x\n\n"), 400, "line feed")
+
+    def test_empty_lines_before_a_request(self):
+        self.assertEqual(self.raw(b"\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").status, 200)
+
+    def test_http_2_and_other_versions(self):
+        preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+        for text in (preface, b"GET / HTTP/9.9\r\n\r\n", b"GET / HTTP/3.0\r\nHost: x\r\n\r\n"):
+            self.assertRefused(self.raw(text), 505, "HTTP/1.1")
+        upgrade = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n"
+        self.assertEqual(self.raw(upgrade).status, 200)  # a server may stay with HTTP/1.1
+
+    def test_tls_on_the_plain_port(self):
+        self.assertRefused(self.raw(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), 400, "method")
 
     # ---- CloudEvents; cloudevents_test.py has an independent encoder and decoder
 
@@ -381,7 +432,7 @@ class Life(TestCase):
         with http_handler("--timeout=1", "--max-pixels=40000000") as handler:
             trickles = [connect(handler.port) for _ in range(20)]
             for each in trickles:
-                each.sendall(b"POST /classify HTTP/1.1\r\nContent-Length: 100000\r\n\r\n")
+                each.sendall(b"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
                 each.setblocking(False)
             large = png_of_zeros(3000, 3000)
             busy = [threading.Thread(target=handler.request, args=("POST", "/classify", large)) for _ in range(16)]
@@ -410,7 +461,7 @@ class Life(TestCase):
             held, size, refused = [], 8_000_000, 0
             while size > 300_000:  # fill the memory with bodies that never end
                 each = connect(handler.port)
-                each.sendall(f"POST /classify HTTP/1.1\r\nContent-Length: {size + 1}\r\n\r\n".encode())
+                each.sendall(f"POST /classify HTTP/1.1\r\nHost: x\r\nContent-Length: {size + 1}\r\n\r\n".encode())
                 try:
                     each.sendall(bytes(size))
                     each.settimeout(0.2)
@@ -429,6 +480,34 @@ class Life(TestCase):
                 each.close()
             time.sleep(0.2)
             self.assertRefused(handler.request("POST", "/classify", many_values, JSON), 400, "image")
+
+    def test_exif_orientation(self):
+        """A PNG is lossless, so that the rotated pixels give the very same answer."""
+        width, height = 40, 24
+        pixels = [[bytes(((x * x) & 255, (7 * y) & 255, (x * y) & 255)) for x in range(width)] for y in range(height)]
+        rows = lambda table: b"".join(b"\0" + b"".join(row) for row in table)
+        upright = [[pixels[height - 1 - x][y] for x in range(height)] for y in range(width)]  # a quarter to the right
+        lying, standing = png(width, height, rows=rows(pixels)), png(height, width, rows=rows(upright))
+        exif = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+        chunk = struct.pack(">I", len(exif)) + b"eXIf" + exif + struct.pack(">I", zlib.crc32(b"eXIf" + exif))
+        lying = lying[:33] + chunk + lying[33:]
+        results = lambda handler, image: handler.request("POST", "/classify", image).json()["results"]
+        with http_handler() as handler:
+            expected, plain = results(handler, standing), results(handler, lying)
+            self.assertNotEqual(expected, plain)
+        for arguments, env, rotated in ((["--exif-orientation"], {}, True), ([], {"MOBILENET_EXIF_ORIENTATION": "1"}, True),
+                                        ([], {"MOBILENET_EXIF_ORIENTATION": "0"}, False)):
+            with http_handler(*arguments, env=env) as handler:
+                self.assertEqual(results(handler, lying), expected if rotated else plain)
+
+    def test_keep_alive(self):
+        with http_handler("--keep-alive=0") as handler, connect(handler.port) as connection:
+            self.assertEqual(request(0, "GET", "/healthz", connection=connection).headers["connection"], "close")
+        with http_handler("--keep-alive=1") as handler, connect(handler.port) as connection:
+            self.assertNotIn("connection", request(0, "GET", "/healthz", connection=connection).headers)
+            started = time.monotonic()
+            self.assertEqual(connection.recv(1), b"")
+            self.assertLess(time.monotonic() - started, 5 * SLOW)
 
     def test_sigterm_when_idle(self):
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -457,6 +536,8 @@ class Life(TestCase):
                 (["--port=x"], {}, ["--port", '"x"']), (["--port=70000"], {}, ["--port"]), (["--nope=1"], {}, ["--nope"]),
                 (["--port"], {}, ["--port"]), ([], {"PORT": "x"}, ["PORT"]), (["--max-body=0"], {}, ["--max-body"]),
                 (["x"], {}, ['"x"']), (["--lambda"], {}, ["AWS_LAMBDA_RUNTIME_API"]),
+                (["--quiet=perhaps"], {}, ["--quiet", '"perhaps"']), ([], {"MOBILENET_EXIF_ORIENTATION": "x"}, ["MOBILENET_EXIF_ORIENTATION"]),
+                (["--log=xml"], {}, ["--log", "json"]), (["--openwhisk", "--workers=2"], {}, ["--workers"]),
                 (["--address=name.example", "--model=" + MODEL], {}, ["numeric"]),
                 (["--address=127.0.0.1", "--port=0", "--model=/nowhere/x.mnet"], {}, ["/nowhere/x.mnet"]),
                 (["--address=127.0.0.1", "--port=0", "--model=" + support.__file__], {}, ["support.py", "not a packed model"])):
@@ -468,6 +549,8 @@ class Life(TestCase):
         status, out, err = self.run_handler("--help")
         self.assertEqual((status, err), (0, ""))
         self.assertIn("--openwhisk", out)
+        self.assertIn("MOBILENET_EXIF_ORIENTATION", out)
+        self.assertLess(max(len(line) for line in out.splitlines()), 121)
 
     @unittest.skipIf(SANITIZED, "skipped: sanitizers need memory of their own")
     def test_image_that_the_platform_has_no_memory_for(self):

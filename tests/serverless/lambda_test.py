@@ -116,6 +116,19 @@ class Lambda(TestCase):
         self.assertRegex(self.handler.stdout(), r"(?m)^request id-0: [23]\d\d\dms left$")
         self.assertEqual(self.handler.stdout().count("loadModel: "), 1)
 
+    def test_name_of_the_function_as_an_argument(self):
+        self.start(arguments=["app.handler", "another"])  # as base images pass it
+        self.assertAnswer(self.ask({"image": b64(jpeg())})[2])
+
+    def test_json_log(self):
+        self.start(arguments=["--log=json"])
+        self.ask({"image": b64(jpeg())}, "id-7", **{"Lambda-Runtime-Trace-Id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1"})
+        lines = [json.loads(line) for line in self.handler.stdout().splitlines()]
+        classified = [line for line in lines if line["message"] == "classified"]
+        self.assertEqual(len(classified), 1)
+        self.assertEqual((classified[0]["requestId"], classified[0]["traceId"], classified[0]["spanId"]),
+                         ("id-7", "1-5bef4de7-ad49b0e87f6ef6c87fc2e700", "9a9197af755a6419"))
+
     def test_errors_of_the_function(self):
         self.start(arguments=["--max-body=200000"])
         self.assertIn("image", self.assertFails({}, "MissingImage"))

@@ -224,6 +224,18 @@ class Classifier(TestCase):
 
 
 class Start(TestCase):
+    def test_json_log(self):
+        with Handler("--openwhisk", "--address=127.0.0.1", "--port=0", "--log=json") as handler:
+            handler.request("POST", "/init", {"value": NO_CODE}, JSON)
+            handler.request("POST", "/run", {"value": {"image": b64(jpeg())}, "activation_id": "a7", "transaction_id": "t7"}, JSON)
+            handler.request("POST", "/run", {"value": {}, "activation_id": "a8"}, JSON)
+            lines = handler.stdout().splitlines()
+            self.assertEqual(lines.count(END_MARK), 2)  # the platform searches for it as it is
+            lines = [json.loads(line) for line in lines if line != END_MARK]
+            self.assertEqual([(line["requestId"], line["traceId"]) for line in lines if line["message"] == "classified"], [("a7", "t7")])
+            errors = [json.loads(line) for line in handler.stderr().splitlines() if line != END_MARK]
+            self.assertEqual([(line["severity"], line["requestId"]) for line in errors], [("ERROR", "a8")])
+
     def test_binds_before_the_model_is_loaded(self):
         with Handler("--openwhisk", "--address=127.0.0.1", "--port=0", env={"MOBILENET_MODEL": "/nowhere.mnet"}) as handler:
             response = handler.request("POST", "/init", {"value": NO_CODE}, JSON)

@@ -164,7 +164,7 @@ def read_response(connection, head_request=False, already=b""):
     if status == 100:
         return read_response(connection, head_request, body)
     assert "transfer-encoding" not in headers, "chunked"
-    length = 0 if head_request else int(headers["content-length"])
+    length = 0 if head_request or status == 204 else int(headers["content-length"])
     while len(body) < length:
         more = connection.recv(65536)
         if not more:

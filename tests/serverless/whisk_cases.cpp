@@ -16,7 +16,7 @@ using namespace serverless;
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
-  return quoted(value == nullptr ? "" : value);
+  return json_text(value == nullptr ? "" : value);
 }
 
 std::string context() {
@@ -47,14 +47,14 @@ struct cases {
   outcome<std::string> run(json_value& parameters) {
     if (main == "environment") return context();
     if (main == "partition") return partition();
-    if (main == "at_init") return "{\"STRING\":" + quoted(seen_at_init) + "}";
+    if (main == "at_init") return "{\"STRING\":" + json_text(seen_at_init) + "}";
     if (main == "number") return std::string("42");
     if (main == "fails") return failure{kind::invalid_parameter, "this action always fails"};
     if (main == "unicode") {
       const std::string delimiter(text_member(parameters, "delimiter"));
       const std::string winter = delimiter + " \u2603 " + delimiter;
       log_line(winter);
-      return "{\"winter\":" + quoted(winter) + "}";
+      return "{\"winter\":" + json_text(winter) + "}";
     }
     log_line("hello stdout");
     log_error("hello stderr");

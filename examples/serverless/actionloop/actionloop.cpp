@@ -88,7 +88,7 @@ failure thrown_away(const settings& s, line_reader::state why) {
 
 std::string answer_line(const settings& s, const whisk_action& action, line_reader::line line, environment& context) {
   const auto failed = [](const failure& f) {
-    log_error("error: " + f.message);
+    log_error(f.message);
     return error_json(f.message);
   };
   if (line.is != line_reader::state::whole) return failed(thrown_away(s, line.is));
@@ -104,7 +104,7 @@ std::string answer_line(const settings& s, const whisk_action& action, line_read
 
 int serve_actionloop(const settings& s, const whisk_action& action) {
   if (auto ready = action.initialize("main"); !ready) {
-    log_error("error: " + ready.error().message);
+    log_error(ready.error().message);
     return 1;
   }
   if (std::getenv("__OW_WAIT_FOR_ACK") != nullptr && !write_all(answers, "{\"ok\":true}\n")) return 1;
@@ -113,7 +113,7 @@ int serve_actionloop(const settings& s, const whisk_action& action) {
   while (auto line = lines.next()) {
     // The log is complete here: every line of it was written at once, and only then comes the answer.
     if (!write_all(answers, answer_line(s, action, std::move(*line), context) + '\n')) {
-      log_error("error: cannot write to file descriptor 3, expected ActionLoop's pipe");
+      log_error("cannot write to file descriptor 3, expected ActionLoop's pipe");
       return 1;
     }
   }
@@ -123,7 +123,7 @@ int serve_actionloop(const settings& s, const whisk_action& action) {
 int run_native(const settings& s, const whisk_action& action, const char* parameters) {
   const auto finish = [](const std::string& json) { return write_all(STDOUT_FILENO, json + '\n') ? 0 : 1; };
   const auto failed = [&](const failure& f) {
-    log_error("error: " + f.message);
+    log_error(f.message);
     return finish(error_json(f.message));
   };
   try {

@@ -1,11 +1,8 @@
 #include "cloud_event.hpp"
 
 #include "../json.hpp"
+#include "../log.hpp"
 
-#include <sys/random.h>
-
-#include <array>
-#include <cstdint>
 #include <utility>
 
 namespace serverless {
@@ -14,20 +11,6 @@ namespace {
 
 constexpr std::string_view source = "/mobilenet/classify";
 constexpr std::string_view type = "io.github.mobilenet-cpp.classified";
-
-// 128 random bits: source and id together must never come twice.
-std::string new_id() {
-  std::array<unsigned char, 16> bits{};
-  if (::getrandom(bits.data(), bits.size(), 0) != static_cast<::ssize_t>(bits.size())) {
-    static std::uint64_t count = 0;
-    const auto now = static_cast<std::uint64_t>(clock::now().time_since_epoch().count());
-    return std::to_string(now) + '-' + std::to_string(++count);
-  }
-  constexpr char digits[] = "0123456789abcdef";
-  std::string id;
-  for (const unsigned char b : bits) id += {digits[b >> 4], digits[b & 15]};
-  return id;
-}
 
 failure missing(std::string_view attribute) {
   return {kind::invalid_request,
@@ -47,7 +30,8 @@ outcome<held_request> image_of_structured(std::string body, cloud_event& event, 
     if (text_member(root, attribute).empty()) return missing(attribute);
   if (text_member(root, "specversion") != "1.0") return wrong_version(text_member(root, "specversion"));
   if (!is_utf8(text_member(root, "id")))
-    return failure{kind::invalid_request, "CloudEvent: id: found bytes that are no UTF-8, and the answer repeats them"};
+    return failure{kind::invalid_request,
+                   "CloudEvent: id: found bytes that are not UTF-8, and the answer repeats them"};
   event.id = to_json(*find(root, "id"));
 
   const std::string_view content_type = text_member(root, "datacontenttype");
@@ -100,7 +84,7 @@ outcome<held_request> image_of_event(http_request& request, cloud_event& event, 
 }
 
 http_response event_response(const cloud_event& asked, const std::string& result_json) {
-  const std::string id = new_id();
+  const std::string id = new_id();  // source and id together must be unique
   http_response response;
   if (asked.mode == event_mode::binary) {
     response.body = result_json;

@@ -56,7 +56,7 @@ outcome<held_request> image_of_http_event(json_value& event, const settings& s) 
 
 std::string http_answer(int status, const std::string& json, std::string_view more_headers = {}) {
   return "{\"statusCode\":" + std::to_string(status) + ",\"headers\":{\"content-type\":\"application/json\"" +
-         std::string(more_headers) + "},\"body\":" + quoted(json) + ",\"isBase64Encoded\":false}";
+         std::string(more_headers) + "},\"body\":" + json_text(json) + ",\"isBase64Encoded\":false}";
 }
 
 // Whoever called over HTTP gets an HTTP answer, also when something was wrong with the request; only a direct
@@ -76,7 +76,7 @@ outcome<std::string> answer(handler& h, json_value& event) {
   if (method != "POST")
     return http_answer(405, error_json("method: found " + shown(method) + ", expected POST"), ",\"allow\":\"POST\"");
   const auto failed = [](const failure& f) {
-    log_error("error: " + f.message);
+    log_error(f.message);
     return http_answer(f.status(), error_json(f.message));
   };
   auto held = image_of_http_event(event, h.options());

@@ -1,6 +1,7 @@
 #include "lambda.hpp"
 
 #include "../environment.hpp"
+#include "../http/trace.hpp"
 #include "../json.hpp"
 #include "../log.hpp"
 #include "event.hpp"
@@ -125,18 +126,19 @@ class runtime_api {
 
 outcome<runtime_api::response> post_error(runtime_api& api, const std::string& path, std::string_view reason,
                                           const std::string& message) {
-  log_error("error: " + message);
+  log_error(message);
   const std::string type = "Function." + std::string(reason);
-  return api.send("POST", path,
-                  "{\"errorMessage\":" + quoted(message) + ",\"errorType\":" + quoted(type) + ",\"stackTrace\":[]}",
-                  "Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: " + type + "\r\n");
+  return api.send(
+      "POST", path,
+      "{\"errorMessage\":" + json_text(message) + ",\"errorType\":" + json_text(type) + ",\"stackTrace\":[]}",
+      "Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: " + type + "\r\n");
 }
 
 }  // namespace
 
 int serve_lambda(const settings& s, const char* api_address) {
   const auto fatal = [](const std::string& message) {
-    log_error("error: " + message);
+    log_error(message);
     return 1;
   };
   auto endpoint = runtime_api::endpoint(api_address);
@@ -155,13 +157,15 @@ int serve_lambda(const settings& s, const char* api_address) {
     if (next->status != 200)
       return fatal("runtime API: next invocation: found status " + std::to_string(next->status) + ", expected 200");
     if (next->request_id.empty()) return fatal("runtime API: next invocation: found no Lambda-Runtime-Aws-Request-Id");
+    const log_scope scope(ids_of_xray(next->request_id, next->trace_id));
     trace.clear();
     if (!next->trace_id.empty()) trace.set("_X_AMZN_TRACE_ID", next->trace_id);
     if (!s.quiet && !next->deadline.empty()) {
       const auto now =
           std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
       const auto left = static_cast<std::int64_t>(number(next->deadline)) - now.count();
-      log_line("request " + next->request_id + ": " + std::to_string(left) + "ms left");
+      log_line("request " + next->request_id + ": " + std::to_string(left) + "ms left",
+               {{"millisecondsLeft", std::to_string(left)}});
     }
 
     const std::string invocation = "invocation/" + next->request_id;
@@ -175,7 +179,7 @@ int serve_lambda(const settings& s, const char* api_address) {
     if (posted->status >= 500)
       return fatal("runtime API: found status " + std::to_string(posted->status) + ", which asks the runtime to end");
     if (posted->status >= 300)
-      log_error("error: runtime API: found status " + std::to_string(posted->status) + " for an answer, expected 202");
+      log_error("runtime API: found status " + std::to_string(posted->status) + " for an answer, expected 202");
   }
 }
 

@@ -71,7 +71,7 @@ whisk_action classifier_action(handler& h) {
         if (!web) return result;
         if (result) return "{\"statusCode\":200," + std::string(web_headers) + ",\"body\":" + *result + '}';
         const failure& f = result.error();
-        log_error("error: " + f.message);
+        log_error(f.message);
         return "{\"error\":{\"statusCode\":" + std::to_string(f.status()) + ',' + std::string(web_headers) +
                ",\"body\":" + error_json(f.message) + "}}";
       },
@@ -115,7 +115,7 @@ std::string environment_text(const json_value& value) {
 
 whisk_answer activate(const whisk_action& action, json_value& request, environment& context) {
   const auto refused = [](const std::string& message) {
-    log_error("error: " + message);
+    log_error(message);
     return whisk_answer{400, error_json(message)};
   };
   if (!request.IsObject()) return refused("body: found " + std::string(type_name(request)) + ", expected an object");
@@ -132,14 +132,16 @@ whisk_answer activate(const whisk_action& action, json_value& request, environme
       return refused("body: found the key " + shown(name) + ", expected one that can be an environment variable");
     context.set("__OW_" + upper(name), environment_text(member.value));
   }
+  const log_scope scope(
+      {std::string(text_member(request, "activation_id")), std::string(text_member(request, "transaction_id")), {}});
   if (!parameters->IsObject()) return refused("The action did not receive a dictionary as an argument.");
   auto result = action.run(*parameters);
   if (!result) {
-    log_error("error: " + result.error().message);
+    log_error(result.error().message);
     return {200, error_json(result.error().message)};
   }
   if (!result->starts_with('{')) {
-    log_error("error: The action did not return a dictionary.");
+    log_error("The action did not return a dictionary.");
     return {502, error_json("The action did not return a dictionary.")};
   }
   return {200, std::move(*result)};

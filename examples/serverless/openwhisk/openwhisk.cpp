@@ -1,6 +1,9 @@
 #include "openwhisk.hpp"
 
 #include "../http_server.hpp"
+#include "../log.hpp"
+
+#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -16,27 +19,29 @@ class whisk_service {
  public:
   whisk_service(const settings& s, const whisk_action& action)
       : action_(action),
-        server_(
-            s, [this](http_request& r) { return answer(r); },
-            [](const failure& f, std::string_view path) {
-              log_error("error: " + f.message);
-              if (path == "/run") mark_end();
-            }) {}
+        server_(s, {
+                       .serve = [this](http_request& r) { return answer(r); },
+                       .refused =
+                           [](const failure& f, std::string_view path) {
+                             log_error(f.message);
+                             if (path == "/run") mark_end();
+                           },
+                   }) {}
 
   int run() {
     // The platform sends /init as soon as the port answers, so the port comes first and the model with /init.
     if (auto bound = server_.listen(); !bound) {
-      log_error("error: " + bound.error().message);
+      log_error(bound.error().message);
       return 1;
     }
-    server_.run();
-    return 0;
+    return server_.run();
   }
 
  private:
   static void mark_end() {
-    log_line(end_of_activation);
-    log_error(end_of_activation);
+    const std::string line = std::string(end_of_activation) + '\n';  // never as JSON: the platform searches for it
+    write_all(STDOUT_FILENO, line);
+    write_all(STDERR_FILENO, line);
   }
 
   http_response answer(http_request& request) {
@@ -81,7 +86,7 @@ class whisk_service {
   }
 
   static http_response refused(const failure& f) {
-    log_error("error: " + f.message);
+    log_error(f.message);
     return error_response(f);
   }
 

@@ -245,8 +245,11 @@ class xnnpack::op<layers::add> : public runtime {
   static result<op> prepare(context& context, const layers::add& l, const weights&) {
     const dimensions size{1, l.in.height, l.in.width, l.in.channels};
     builder build(size, size, 2);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // by XNNPACK of 2024; that of 2022 has no successor
     build.keep("xnn_define_add2", xnn_define_add2(build.subgraph(), l.activation.low, above(l.activation), build.in(0),
                                                   build.in(1), build.out(), 0));
+#pragma GCC diagnostic pop
     return build.finish<op>(context);
   }
 };
@@ -257,8 +260,11 @@ class xnnpack::op<layers::global_average_pool> : public runtime {
   static result<op> prepare(context& context, const layers::global_average_pool& l, const weights&) {
     constexpr float infinity = std::numeric_limits<float>::infinity();
     builder build({1, l.in.height, l.in.width, l.in.channels}, {1, 1, 1, l.in.channels});
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // by XNNPACK of 2024; that of 2022 has no successor
     build.keep("xnn_define_global_average_pooling_2d",
                xnn_define_global_average_pooling_2d(build.subgraph(), -infinity, infinity, build.in(), build.out(), 0));
+#pragma GCC diagnostic pop
     return build.finish<op>(context);
   }
 };
