@@ -8,9 +8,9 @@ model_folder=$(echo models/fashion_mnist_*/)
 model=$build/fashion_mnist.mnet
 sample=${model_folder}samples/ankle_boot.png
 
-build_packages=(g++ cmake ninja-build libstb-dev libhwy-dev libeigen3-dev libxnnpack-dev libpthreadpool-dev
+build_packages=(g++ cmake ninja-build libstb-dev libturbojpeg0-dev libhwy-dev libeigen3-dev libxnnpack-dev libpthreadpool-dev
   rapidjson-dev libcli11-dev)
-test_packages=(doctest-dev libbenchmark-dev libboost-dev libturbojpeg0-dev meson pkg-config python3 curl zip unzip
+test_packages=(doctest-dev libbenchmark-dev libboost-dev meson pkg-config python3 curl zip unzip
   dataset-fashion-mnist)
 
 usage() {
