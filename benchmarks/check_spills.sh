@@ -17,11 +17,6 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cat > "$work/kernels.cpp" <<'CPP'
-#define MOBILENET_SIMD_SEPARATE
-#define MOBILENET_SIMD_IMPLEMENTATION
-#include <mobilenet/backends/simd.hpp>
-CPP
 
 # Reads a disassembly. A loop is what lies between a jump backwards and its target; those that hold multiply-adds
 # and no other such loop are the inner ones.
@@ -74,7 +69,7 @@ AWK
 failed=0
 for compiler in "${compilers[@]}"; do
   echo "$compiler"
-  "$compiler" -std=c++20 -O2 -Iinclude -c "$work/kernels.cpp" -o "$work/kernels.o"
+  "$compiler" -std=c++20 -O2 -Iinclude -c include/mobilenet/compiled/simd.cpp -o "$work/kernels.o"
   objdump -dC --no-show-raw-insn "$work/kernels.o" | awk -f "$work/inner_loops.awk" || failed=1
 done
 exit $failed

@@ -1,4 +1,5 @@
-# What find_package(mobilenet) and pkg-config find. All of it is text that fits every processor.
+# What find_package(mobilenet) and pkg-config find. All of it is text that fits every processor, but for the library
+# mobilenet::convert.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -14,6 +15,12 @@ foreach(component IN LISTS mobilenet_components)
     install(FILES include/${mobilenet_${component}_compiled_source} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/${folder})
   endif()
 endforeach()
+
+if(TARGET mobilenet_convert)
+  install(TARGETS mobilenet_convert EXPORT mobilenet-convert-targets)
+  install(EXPORT mobilenet-convert-targets NAMESPACE mobilenet:: DESTINATION ${package_dir})
+  list(APPEND mobilenet_components convert)
+endif()
 
 configure_package_config_file(cmake/mobilenet-config.cmake.in mobilenet-config.cmake
   INSTALL_DESTINATION ${package_dir}
@@ -36,6 +43,11 @@ install(PROGRAMS cmake/embed_model.sh DESTINATION ${package_dir})
 file(RELATIVE_PATH pc_to_includedir ${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 configure_file(cmake/mobilenet.pc.in mobilenet.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/mobilenet.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+if(TARGET mobilenet_convert)
+  file(RELATIVE_PATH pc_to_libdir ${CMAKE_INSTALL_FULL_DATADIR}/pkgconfig ${CMAKE_INSTALL_FULL_LIBDIR})
+  configure_file(cmake/mobilenet-convert.pc.in mobilenet-convert.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/mobilenet-convert.pc DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+endif()
 
 if(TARGET mobilenet)
   install(TARGETS mobilenet)

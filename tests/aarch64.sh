@@ -17,12 +17,10 @@ for headers in hwy doctest; do
   [[ -d /usr/include/$headers ]] || { echo "skipped: no /usr/include/$headers"; exit 77; }
   ln -s "/usr/include/$headers" "$work/$headers"
 done
-echo '#define MOBILENET_SIMD_IMPLEMENTATION
-#include <mobilenet/backends/simd.hpp>' > "$work/kernels.cpp"
 
 flags=(-std=c++20 -O2 -Wall -Wextra -Wconversion -Wshadow -DMOBILENET_WITH_SIMD=1 -DMOBILENET_SIMD_SEPARATE
        -Iinclude -Itools -Itests -isystem "$work")
-sources=("$work/kernels.cpp" tools/pack/packed_model_writer.cpp tools/pack/float16_correction.cpp tests/main.cpp tests/simd_test.cpp tests/backend_test.cpp
+sources=(include/mobilenet/compiled/simd.cpp tools/pack/packed_model_writer.cpp tools/pack/float16_correction.cpp tests/main.cpp tests/simd_test.cpp tests/backend_test.cpp
          tests/network_test.cpp)
 for source in "${sources[@]}"; do
   $compiler "${flags[@]}" -c "$source" -o "$work/$(basename "$source").o"

@@ -1,6 +1,9 @@
 // Each component must bring its package: its headers are found and its library is linked.
 #include <mobilenet/mobilenet.hpp>
 
+#ifdef WITH_CONVERT
+#include <mobilenet/convert.hpp>
+#endif
 #ifdef WITH_DECODE
 #include <mobilenet/image/decode_image.hpp>
 #endif
@@ -11,7 +14,7 @@
 #include <Eigen/Core>
 #endif
 #ifdef WITH_SIMD
-#include <hwy/highway.h>
+#include <mobilenet/backends/simd.hpp>
 #endif
 #ifdef WITH_XNNPACK
 #include <pthreadpool.h>
@@ -21,11 +24,17 @@
 #include <cstdio>
 
 int main() {
+#ifdef WITH_CONVERT
+  if (mobilenet::convert_model("no such folder")) return 1;
+#endif
 #ifdef WITH_DECODE
   if (mobilenet::decode_image({})) return 1;
 #endif
 #ifdef WITH_DECODE_TURBOJPEG
   tjDestroy(tjInitDecompress());
+#endif
+#ifdef WITH_SIMD
+  if (!mobilenet::simd::context::create({})) return 1;
 #endif
 #ifdef WITH_XNNPACK
   if (xnn_initialize(nullptr) != xnn_status_success) return 1;

@@ -1,10 +1,9 @@
 // The kernels' interface: arguments, one table of functions per instruction set, and their compilation.
 //
-// kernels-inl.hpp is compiled once for each of Highway's targets, inside this translation unit. Highway
-// allows that once per translation unit, which leaves none for a program that does the same for kernels of
-// its own. Such a program defines MOBILENET_SIMD_SEPARATE everywhere, and in one source file, which uses
-// Highway for nothing else, MOBILENET_SIMD_IMPLEMENTATION before including <mobilenet/backends/simd.hpp>.
-// (That also saves compile time where many source files include simd.hpp.)
+// kernels-inl.hpp is compiled once for each of Highway's targets, which takes some 15 seconds. A program that defines
+// MOBILENET_SIMD_SEPARATE in all of its translation units compiles them once, in <mobilenet/compiled/simd.cpp>; the
+// CMake and Meson targets do so. Without the macro they are compiled inside each translation unit that includes
+// simd.hpp. Highway allows that once per translation unit: a program with Highway kernels of its own needs the macro.
 #pragma once
 
 #include <mobilenet/backends/simd/target.hpp>
@@ -96,23 +95,27 @@ struct table {
 };
 
 /// A target's kernels; null if they were not compiled.
-#if defined(MOBILENET_SIMD_SEPARATE)
-const table* find_kernels(simd_target target) noexcept;
-#else
 inline const table* find_kernels(simd_target target) noexcept;
-#endif
 
 }  // namespace simd_kernels
 MOBILENET_NAMESPACE_END
+
+#if defined(MOBILENET_SIMD_SEPARATE)
+namespace mobilenet::compiled {
+// Outside of the inline namespace, whose parts have the same table: one unit may be compiled with exceptions and the
+// other without.
+const void* find_simd_kernels(unsigned char target) noexcept;
+}  // namespace mobilenet::compiled
+#endif
 
 #if !defined(MOBILENET_SIMD_SEPARATE) || defined(MOBILENET_SIMD_IMPLEMENTATION)
 
 #if defined(HIGHWAY_HWY_FOREACH_TARGET_H_)
 #error \
-    "<mobilenet/backends/simd.hpp> compiles its kernels once per Highway target, and this translation unit already does so for kernels of its own (hwy/foreach_target.h): define MOBILENET_SIMD_SEPARATE in the whole program, and MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp"
+    "<mobilenet/backends/simd.hpp> compiles its kernels once per Highway target, and this translation unit already does so for kernels of its own (hwy/foreach_target.h): define MOBILENET_SIMD_SEPARATE in the whole program, and add mobilenet/compiled/simd.cpp to its sources"
 #elif defined(HWY_HIGHWAY_INCLUDED)
 #error \
-    "include <mobilenet/backends/simd.hpp> before <hwy/highway.h>; or define MOBILENET_SIMD_SEPARATE in the whole program, and MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp"
+    "include <mobilenet/backends/simd.hpp> before <hwy/highway.h>; or define MOBILENET_SIMD_SEPARATE in the whole program, and add mobilenet/compiled/simd.cpp to its sources"
 #endif
 
 // Targets that would only cost compile time: SSSE3 and AVX3_DL have nothing more for these kernels than SSE4 and
@@ -131,11 +134,7 @@ MOBILENET_NAMESPACE_END
 MOBILENET_NAMESPACE_BEGIN
 namespace simd_kernels {
 
-#if !defined(MOBILENET_SIMD_SEPARATE)
-inline
-#endif
-    const table*
-    find_kernels(simd_target target) noexcept {
+inline const table* compiled_kernels(simd_target target) noexcept {
   switch (target) {
     // Where the compiler is allowed more than a target's instructions (-march=native), Highway leaves it out.
     case simd_target::baseline:
@@ -191,8 +190,30 @@ MOBILENET_NAMESPACE_END
 #define HWY_EXPORT(function)                                                                              \
   static_assert(false,                                                                                    \
                 "<mobilenet/backends/simd.hpp> has used this translation unit's one pass over Highway's " \
-                "targets: define MOBILENET_SIMD_SEPARATE in the whole program, and "                      \
-                "MOBILENET_SIMD_IMPLEMENTATION in one other source file that includes simd.hpp")
+                "targets: define MOBILENET_SIMD_SEPARATE in the whole program, and add "                  \
+                "mobilenet/compiled/simd.cpp to its sources")
+#endif
+
+#if defined(MOBILENET_SIMD_SEPARATE)
+namespace mobilenet::compiled {
+const void* find_simd_kernels(unsigned char target) noexcept {
+  return simd_kernels::compiled_kernels(static_cast<simd_target>(target));
+}
+}  // namespace mobilenet::compiled
 #endif
 
 #endif
+
+MOBILENET_NAMESPACE_BEGIN
+namespace simd_kernels {
+
+inline const table* find_kernels(simd_target target) noexcept {
+#if defined(MOBILENET_SIMD_SEPARATE)
+  return static_cast<const table*>(compiled::find_simd_kernels(static_cast<unsigned char>(target)));
+#else
+  return compiled_kernels(target);
+#endif
+}
+
+}  // namespace simd_kernels
+MOBILENET_NAMESPACE_END
