@@ -130,7 +130,9 @@ execution_plan plan(std::span<const node> nodes, const tensor_type& input, std::
     step.count = std::max<std::size_t>(fused, 1);
     const std::array<value_id, 2> inputs = fused == 0 ? nodes[i].inputs : external_inputs(nodes, i, fused);
     step.inputs[0] = buffer_in(inputs[0], rules.reads(nodes[i].layer));
-    step.inputs[1] = inputs[1] == no_value ? step.inputs[0] : buffer_in(inputs[1], layout::native);
+    step.inputs[1] = step.inputs[0];
+    if (inputs[1] != no_value)
+      step.inputs[1] = buffer_in(inputs[1], fused == 0 ? rules.reads(nodes[i].layer) : layout::native);
     i += step.count;
     step.output =
         add_buffer(static_cast<value_id>(i), form_of(static_cast<value_id>(i), rules.writes(nodes[i - 1].layer)));

@@ -12,7 +12,6 @@
 #include <mobilenet/backends/xnnpack.hpp>
 #endif
 #include <mobilenet/labels.hpp>
-#include <mobilenet/model/crc32c.hpp>
 #include <mobilenet/model/packed_model.hpp>
 #include <mobilenet/network.hpp>
 
@@ -25,20 +24,6 @@
 namespace {
 
 using namespace mobilenet;
-
-// Puts the checksum of header and section table right: without it, hardly any input would get past the header.
-void repair_header(std::span<std::byte> bytes) {
-  format::header header;
-  if (bytes.size() < sizeof header) return;
-  std::memcpy(&header, bytes.data(), sizeof header);
-  const std::uint64_t table_end = sizeof header + std::uint64_t{header.section_count} * sizeof(format::section);
-  if (table_end > bytes.size()) return;
-  header.file_length = bytes.size();
-  header.checksum = 0;
-  std::memcpy(bytes.data(), &header, sizeof header);
-  header.checksum = detail::crc32c(bytes.first(static_cast<std::size_t>(table_end)));
-  std::memcpy(bytes.data(), &header, sizeof header);
-}
 
 template <backend B>
 void compute(const packed_model& model) {
@@ -62,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                               release);
   const std::span<std::byte> bytes(storage.get(), size);
   if (size > 0) std::memcpy(bytes.data(), data, size);
-  repair_header(bytes);
+  fuzz::repair_header(bytes);
 
   const auto model = packed_model::from_bytes(bytes);
   if (!model) return fuzz::check_message(model.error().message);

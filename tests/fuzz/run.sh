@@ -23,7 +23,7 @@ esac
 seconds=$1
 shift
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(packed_model convert decode_image request)
+[ ${#targets[@]} -gt 0 ] || targets=(parse packed_model convert decode_image request)
 clang=${CLANGXX:-clang++}
 command -v "$clang" > /dev/null || fail "$clang was not found (Debian: clang)"
 
@@ -37,14 +37,15 @@ cmake -S . -B "$build" -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_BUILD_TYPE=None -DC
 cmake --build "$build" -j "$(nproc)" --target "${targets[@]/#/fuzz_}" > "$build/build.log" 2>&1 ||
   { tail -n 40 "$build/build.log" >&2; fail "the build failed, see above"; }
 
+declare -A corpus_of=([parse]=packed_model)
 mkdir -p "$build/found"
 pids=()
 for target in "${targets[@]}"; do
   mkdir -p "$build/corpus/$target"
   [ "$target" = request ] && duration=$((3 * seconds)) || duration=$seconds
-  "$(find "$build" -name "fuzz_$target" -type f)" -max_total_time="$duration" -max_len=8192 -timeout=20 \
+  "$(find "$build" -name "fuzz_$target" -type f)" -max_total_time="$duration" -max_len=12288 -timeout=20 \
     -rss_limit_mb=2048 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$build/found/$target-" \
-    "$build/corpus/$target" "$corpora/$target" > "$build/$target.log" 2>&1 &
+    "$build/corpus/$target" "$corpora/${corpus_of[$target]:-$target}" > "$build/$target.log" 2>&1 &
   pids+=($!)
 done
 status=0

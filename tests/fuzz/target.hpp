@@ -1,9 +1,13 @@
 // What the fuzz targets share. Each is one function, called by libFuzzer or by replay.cpp.
 #pragma once
 
+#include <mobilenet/model/crc32c.hpp>
+#include <mobilenet/model/format.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -30,6 +34,22 @@ void read_all(std::span<const T> elements) {
 template <class T>
 void read_all(std::span<T> elements) {
   read_all(std::span<const T>(elements));
+}
+
+/// Puts the checksum of a packed model's header and section table right: without it, hardly any input would get past
+/// the header.
+inline void repair_header(std::span<std::byte> bytes) {
+  namespace format = mobilenet::format;
+  format::header header;
+  if (bytes.size() < sizeof header) return;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const std::uint64_t table_end = sizeof header + std::uint64_t{header.section_count} * sizeof(format::section);
+  if (table_end > bytes.size()) return;
+  header.file_length = bytes.size();
+  header.checksum = 0;
+  std::memcpy(bytes.data(), &header, sizeof header);
+  header.checksum = mobilenet::detail::crc32c(bytes.first(static_cast<std::size_t>(table_end)));
+  std::memcpy(bytes.data(), &header, sizeof header);
 }
 
 }  // namespace fuzz
