@@ -1,4 +1,4 @@
-# What find_package(mobilenet) and pkg-config find. All of it is text that fits every processor, but for the library
+# What find_package(mobilenet) and pkg-config find. All of it is text that fits every processor, except the library
 # mobilenet::convert.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)

@@ -44,7 +44,7 @@ async function writeSavedModels() {
 
 // ------------------------------------------------------------------------------------------------------- answers
 
-// The input of a packed model's self-test, docs/format.md section 6.
+// The input of a packed model's self-test, docs/format.md section 7.
 function selfTestInput(shape) {
   const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
   for (let i = 0; i < values.length; ++i) values[i] = (Math.imul(i, 2654435761) >>> 16) / 32768 - 1;

@@ -5,7 +5,7 @@
 //   make_synthetic_model models --variations
 //   node tests/reference/model_variations.mjs models > tests/reference/model_variations.json
 //
-// The input is the one of a packed model's self-test, docs/format.md section 6.
+// The input is the one of a packed model's self-test, docs/format.md section 7.
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -13,7 +13,7 @@ struct convert_command {
   std::string input;        ///< model.json, or the folder that has it
   std::string output;       ///< the .mnet file to write
   std::string labels;       ///< file of class names; empty: what lies beside model.json
-  convert_options options;  ///< but for its labels
+  convert_options options;  ///< except the labels
 };
 
 /// Converts and writes. The output is replaced at once or not at all.

@@ -18,7 +18,7 @@ namespace mobilenet::tools {
 ///   {"0": "cat", "1": "dog"}     the same turned round; or {"0": ["n02124075", "cat"]}, as Keras has ImageNet
 ///   {"labels": ["cat", "dog"]}   Teachable Machine's metadata.json
 ///
-/// A list for 1000 classes may begin with "background", which is none.
+/// A list for 1000 classes may begin with "background", which is not a class.
 /// errors   invalid_argument: says which line or field is wrong, or how many names there are
 result<std::vector<std::string>> parse_labels(std::string_view text, std::uint32_t classes);
 

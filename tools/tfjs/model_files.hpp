@@ -30,7 +30,7 @@ class model_files {
   virtual result<file_bytes> read(const std::string& name) const = 0;
   /// The same for a file that may be missing.
   virtual result<std::optional<file_bytes>> read_if_there(const std::string& name) const = 0;
-  /// What to do instead, if there is no model.json: a sentence about what is there; may be empty.
+  /// A sentence about what lies where model.json is missing, and what to do with it; may be empty.
   virtual std::string what_is_there() const { return {}; }
 };
 

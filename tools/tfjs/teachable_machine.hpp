@@ -15,7 +15,7 @@ struct teachable_machine {
 };
 
 /// Nothing if the text is the metadata of something else.
-/// errors   invalid_argument: not JSON, or imageSize is none
+/// errors   invalid_argument: not JSON, or imageSize is not a size
 result<std::optional<teachable_machine>> parse_metadata(std::string_view text);
 
 }  // namespace mobilenet::tools
