@@ -156,7 +156,7 @@ TEST_CASE("what cannot be classified says why") {
   const auto pixels = gradient(32, 32);
   const auto refused = embedding.classify(packed_view(pixels.data(), 32, 32));
   REQUIRE(!refused);
-  CHECK(refused.error().message == "the model has no classes: it ends in 1x1x256 features");
+  CHECK(refused.error().message == "the model has no classes: it computes 1x1x256 features");
   CHECK(embedding.run(packed_view(pixels.data(), 32, 32)).value().size() == 256);
   CHECK(embedding.embedding(packed_view(pixels.data(), 32, 32)).value().size() == 256);
 

@@ -516,10 +516,11 @@ TEST_CASE("a model without classes says so") {
   const auto run = mobilenet_program({"classify", here / "features.mnet", here / "a.png"});
   CHECK(run.status == 1);
   CHECK(run.err ==
-        "mobilenet: " + (here / "features.mnet") + ": the model has no classes: it ends in 1x1x3 features\n");
+        "mobilenet: " + (here / "features.mnet") +
+            ": the model has no classes: it computes 1x1x3 features (mobilenet embed --layer pool prints them)\n");
   const auto shown = mobilenet_program({"inspect", here / "features.mnet"});
   CHECK(shown.status == 0);
-  CHECK(contains(shown.out, "1x1x3 features, no classes\n"));
+  CHECK(contains(shown.out, "1x1x3 features\n"));
 }
 
 TEST_CASE("output that cannot be written is an error") {
@@ -633,6 +634,59 @@ TEST_CASE("inspect shows what is in a model") {
   for (const char* part : {"model.mnet", "8x8x3", "(x - 127.5) / 127.5", "3 classes", "red; green \"leaf\"; blue",
                            "made by a test", "global_average_pool", "dense", "softmax", "preds", "weights", "total"})
     CHECK_MESSAGE(contains(run.out, part), part);
+}
+
+TEST_CASE("Teachable Machine's folder is converted without options, and inspect says what was found") {
+  const support::temporary_folder folder;
+  const std::string source = MOBILENET_SOURCE_DIR "/tests/reference/v2/teachable_machine";
+  const std::string model = folder / "my.mnet";
+  const auto converted = mobilenet_program({"convert", source, "-o", model});
+  REQUIRE_MESSAGE(converted.status == 0, converted.err);
+  for (const char* part :
+       {"32x32x3: the centre square, resized bilinearly with half-pixel centres, x / 127 - 1 (-1 to ",
+        "output     5 classes\n", "labels     ", "metadata.json\n"})
+    CHECK_MESSAGE(contains(converted.out, part), part);
+
+  const auto shown = mobilenet_program({"inspect", model});
+  CHECK(contains(shown.out, "input          32x32x3: the centre square, "));
+  CHECK(contains(shown.out, "labels         5: one; two; three; ...\n"));
+
+  const auto layers = mobilenet_program({"inspect", model, "--layers"});
+  CHECK(layers.status == 0);
+  CHECK(contains(layers.out, "\nblock_1_add\n"));
+  CHECK(contains(layers.out, "\nout_relu\nglobal_average_pooling2d_GlobalAveragePooling2D1\n"));
+  CHECK_FALSE(contains(layers.out, "Conv1_bn"));  // it has no activation of its own
+
+  const auto unknown = mobilenet_program({"embed", model, "--layer", "block_1_ad", folder / "none.png"});
+  CHECK(unknown.status == 1);
+  CHECK(contains(unknown.err, "the model has no layer 'block_1_ad', but 'block_1_add'"));
+}
+
+TEST_CASE("the options of convert choose the preprocessing and the output") {
+  const support::temporary_folder folder;
+  const std::string v2 = MOBILENET_SOURCE_DIR "/tests/reference/v2/";
+  const std::string model = folder / "m.mnet";
+  const auto input_of = [&](const std::string& source, std::vector<std::string> options) {
+    options.insert(options.begin(), {"convert", v2 + source, "-o", model});
+    const auto run = mobilenet_program(options);
+    REQUIRE_MESSAGE(run.status == 0, run.err);
+    return run.out;
+  };
+  CHECK(contains(input_of("head_elu", {"--like", "nsfwjs"}),
+                 "32x32x3: resized bilinearly with aligned corners, x / 255 "
+                 "(0 to 1)\n"));
+  CHECK(contains(input_of("head_elu", {"--like", "teachable-machine", "--crop", "none", "--resize", "nearest",
+                                       "--input-range", "0,1"}),
+                 "32x32x3: resized to the nearest pixel, x * 0.00392156886 (0 to 1)\n"));
+  CHECK(contains(input_of("keras2_one_channel", {"--grey", "luma"}), "0.2989 red + 0.587 green + 0.114 blue"));
+  CHECK(contains(input_of("keras2_open_size", {"--input-size", "64"}), "64x64x3: "));
+  CHECK(contains(input_of("head_linear_boxes", {}), "1x1x4 values\n"));
+  CHECK(contains(input_of("head_linear_boxes", {"--output-kind", "classes"}), "4 classes\n"));
+  CHECK(contains(input_of("head_linear_boxes", {"--output-kind", "features"}), "1x1x4 features\n"));
+  const auto several = mobilenet_program({"convert", v2 + "head_two_outputs", "-o", model});
+  CHECK(several.status == 1);
+  CHECK(contains(several.err, "the model has 2 outputs ('"));
+  CHECK(contains(several.err, "choose one with --output NAME\n"));
 }
 
 TEST_CASE("inspect --verify replays the self-test on every back end") {

@@ -57,12 +57,14 @@ class classifier {
   }
 
   /// The k most probable classes of an image, most probable first.
-  /// errors   invalid_argument (image); unsupported: the model ends in features and has no classes, or run() computes
+  /// errors   invalid_argument (image); unsupported: the model computes features or values, or run() computes
   ///          another value
   result<std::vector<prediction>> classify(const image_view& image, std::size_t k = 3) {
-    if (model_.output() != output_kind::classes || !computes_output_)
-      return error{errc::unsupported,
-                   "the model has no classes: it ends in " + to_string(network_.value_type(0)) + " features"};
+    if (model_.output() != output_kind::classes)
+      return error{errc::unsupported, "the model has no classes: it computes " + to_string(network_.value_type(0)) +
+                                          " " + std::string(to_string(model_.output()))};
+    if (!computes_output_)
+      return error{errc::unsupported, "the classifier computes another value than the classes: see its options"};
     auto output = run(image);
     if (!output) return std::move(output).error();
     return top_k(model_, *output, k);

@@ -5,6 +5,7 @@
 #include "cli/image_queue.hpp"
 #include "cli/json_output.hpp"
 #include "cli/open_packed.hpp"
+#include "cli/profile_text.hpp"
 #include "cli/read_image.hpp"
 
 #include <mobilenet/classifier_pool.hpp>
@@ -125,8 +126,9 @@ result<bool> classify_with(const classify_options& options) {
   auto model = open_packed(options.model);
   if (!model) return std::move(model).error();
   if (model->output() != output_kind::classes)
-    return in_model(
-        {errc::unsupported, "the model has no classes: it ends in " + to_string(model->output_type()) + " features"});
+    return in_model({errc::unsupported, "the model has no classes: it computes " + output_text(*model) +
+                                            " (mobilenet embed --layer " +
+                                            std::string(model->nodes().back().activation_name()) + " prints them)"});
   auto queue = image_queue::open(options.images);
   if (!queue) return std::move(queue).error();
   auto pool = pool_for<B>(*queue, *model, options.threads);

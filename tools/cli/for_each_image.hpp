@@ -2,16 +2,13 @@
 #pragma once
 
 #include "cli/image_queue.hpp"
+#include "cli/ordered_output.hpp"
 #include "cli/progress_bar.hpp"
-#include "cli/text.hpp"
 
 #include <mobilenet/classifier_pool.hpp>
 #include <mobilenet/error.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
@@ -21,7 +18,7 @@
 #include <string>
 #include <thread>
 #include <type_traits>
-#include <vector>
+#include <utility>
 
 namespace mobilenet::tools {
 
@@ -39,83 +36,62 @@ result<classifier_pool<B>> pool_for(const image_queue& queue, const packed_model
       model, {.open = {}, .classifiers = classifiers, .run = {.threads = threads / classifiers}, .value = value});
 }
 
-/// Calls compute(classifier, image), which gives a result<...>, for every image, on the pool's threads. What
-/// format(image, result) makes of it goes to standard output, and an error to standard error too: in the order of the
-/// images, each as soon as those before it are there.
-/// returns   whether nothing went wrong with any image
+namespace detail {
+
+/// Calls action(), which may run out of memory: a pool lets no exception through.
+template <class Action>
+bool succeeds(Action action) noexcept {
+  try {
+    action();
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+}  // namespace detail
+
+/// Calls compute(classifier, image), which returns a result<...>, for every image, on the pool's threads. What
+/// format(image, result) makes of it is written to standard output, and an error to standard error too: in the order of
+/// the images, each as soon as those before it are written.
+/// returns   whether every image has an answer
 /// errors    those of image_queue::next(); io_error: standard output cannot be written; out_of_memory: not even for an
 ///           error in an image's place
 template <backend B, class Compute, class Format>
 result<bool> for_each_image(image_queue& queue, classifier_pool<B>& pool, Compute compute, Format format) {
-  constexpr std::size_t images_a_thread = 64;  // before all threads wait for the slowest
-  int write_error = 0;                         // errno of a write to standard output that failed
-  const bool shares_terminal = ::isatty(STDOUT_FILENO) == 1;
-  const std::thread::id writer = std::this_thread::get_id();
-  progress_bar progress(queue.total());
-  bool all = true;
+  constexpr std::size_t images_per_thread = 64;  // before all threads wait for the slowest
   using outcome = std::invoke_result_t<Compute&, classifier<B>&, const queued_image&>;
   const outcome no_memory = error{errc::out_of_memory, "no memory for this image"};
-  struct text {
-    std::string out;
-    std::string error;  // empty where nothing went wrong
-  };
-  for (std::size_t before = 0;;) {
-    if (std::fflush(stdout) != 0) write_error = errno;
-    if (write_error != 0)
-      return error{errc::io_error, std::string("standard output: cannot write: ") + std::strerror(write_error)};
-    const auto images = queue.next(images_a_thread * pool.classifiers());
-    if (!images) return images.error();
-    if (images->empty()) return all;
+  const std::thread::id writer = std::this_thread::get_id();
+  if (std::fflush(stdout) != 0)
+    return error{errc::io_error, std::string("standard output: cannot write: ") + std::strerror(errno)};
 
-    std::vector<text> outputs(images->size());
-    std::vector<std::atomic<bool>> finished(images->size());
-    std::atomic<std::size_t> count = 0;
-    std::atomic<bool> lost = false;  // an image has neither answer nor error
-    std::size_t written = 0;
-    const auto write_finished = [&] {
-      const std::size_t first = written;
-      for (; written < outputs.size() && finished[written].load(std::memory_order_acquire); ++written) {
-        text& output = outputs[written];
-        if (!output.error.empty()) {
-          all = false;
-          progress.clear();
-          const std::string& path = (*images)[written].path;
-          std::fprintf(stderr, "mobilenet: %s: %s\n", path.empty() ? "\"\"" : printable(path).c_str(),
-                       printable(output.error).c_str());
-        }
-        if (shares_terminal) progress.clear();
-        if (std::fwrite(output.out.data(), 1, output.out.size(), stdout) != output.out.size()) write_error = errno;
-        output = {};
-      }
-      // Whoever waits for an answer need not wait for a full buffer.
-      if (written != first && std::fflush(stdout) != 0) write_error = errno;
-    };
-    const auto unless_no_memory = [](auto action) {  // a pool lets no exception through
-      try {
-        action();
-        return true;
-      } catch (const std::exception&) {
-        return false;
-      }
+  progress_bar progress(queue.total());
+  bool all_answered = true;
+  for (std::size_t images_before = 0;;) {
+    const auto images = queue.next(images_per_thread * pool.classifiers());
+    if (!images) return images.error();
+    if (images->empty()) return all_answered;
+
+    ordered_output output(*images, progress);
+    const auto finish_with = [&](std::size_t i, const outcome& given) {
+      output.finish(i, {format((*images)[i], given), given ? std::string() : given.error().message});
     };
     pool.for_each(images->size(), [&](std::size_t i, classifier<B>& one) {
       const queued_image& image = (*images)[i];
       const bool writes = std::this_thread::get_id() == writer;
-      if (writes) unless_no_memory([&] { progress.show(before + count, image.path); });
-      const auto answer_with = [&](const outcome& given) {
-        outputs[i].out = format(image, given);
-        outputs[i].error = given ? std::string() : given.error().message;
-      };
-      if (!unless_no_memory([&] { answer_with(compute(one, image)); }) &&
-          !unless_no_memory([&] { answer_with(no_memory); }))
-        lost = true;
-      finished[i].store(true, std::memory_order_release);
-      ++count;
-      if (writes) unless_no_memory(write_finished);
+      if (writes) detail::succeeds([&] { progress.show(images_before + output.finished(), image.path); });
+
+      const bool answered = detail::succeeds([&] { finish_with(i, compute(one, image)); }) ||
+                            detail::succeeds([&] { finish_with(i, no_memory); });
+      if (!answered) output.finish_without_memory(i);
+
+      if (writes) detail::succeeds([&] { output.write(); });
     });
-    write_finished();
-    if (lost) return error{errc::out_of_memory, "no memory to write what became of an image"};
-    before += images->size();
+    output.write();
+    if (auto written = output.status(); !written) return std::move(written).error();
+    all_answered = all_answered && output.all_answered();
+    images_before += images->size();
   }
 }
 

@@ -64,8 +64,8 @@ std::string output_text(const packed_model& model) {
     case output_kind::classes:
       return with_separators(model.class_count()) + " classes" +
              (model.class_offset() != 0 ? " after 1 for \"background\", which is not ranked" : "");
-    case output_kind::features: return to_string(model.output_type()) + " features, no classes";
-    case output_kind::values: return to_string(model.output_type()) + " values, no classes";
+    case output_kind::features: return to_string(model.output_type()) + " features";
+    case output_kind::values: return to_string(model.output_type()) + " values";
   }
   return "?";
 }

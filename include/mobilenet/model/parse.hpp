@@ -31,6 +31,12 @@ enum class output_kind : std::uint32_t {
   values = 2,    ///< whatever the model was trained to tell: coordinates, ages, scores
 };
 
+/// "features".
+constexpr std::string_view to_string(output_kind kind) noexcept {
+  constexpr std::array<std::string_view, 3> names{"features", "classes", "values"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
 /// The tables of a packed model. Views point into the bytes that were parsed.
 struct parsed_model {
   std::array<format::section, format::section_kinds> sections{};
