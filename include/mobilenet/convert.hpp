@@ -82,7 +82,8 @@ struct conversion {
 result<conversion> convert_model(const std::string& path, const convert_options& options = {});
 
 /// Delivers a file of the model by the name that model.json has for it ("group1-shard1of1.bin"), or an error: io_error
-/// for a file that does not exist. It is asked for "model.json" first, and for files that may be missing: metadata.json, labels.txt.
+/// for a file that does not exist. It is asked for "model.json" first, and for files that may be missing:
+/// metadata.json, labels.txt.
 using deliver_file = std::function<result<std::vector<std::byte>>(const std::string& name)>;
 
 /// Converts a model whose files the host delivers.

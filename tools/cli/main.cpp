@@ -61,6 +61,7 @@ template <class T>
 void add_choice(CLI::App* command, const std::string& name, std::optional<T>& chosen,
                 const std::vector<std::pair<std::string, T>>& choices, const std::string& description) {
   std::vector<std::string> words;
+  words.reserve(choices.size());
   for (const auto& [word, value] : choices) words.push_back(word);
   command
       ->add_option_function<std::string>(

@@ -64,6 +64,7 @@ std::vector<std::string_view> names_like(const packed_model& model, std::string_
   std::stable_sort(near.begin(), near.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   near.resize(std::min(near.size(), most));
   std::vector<std::string_view> names;
+  names.reserve(near.size());
   for (const auto& [distance, name] : near) names.push_back(name);
   return names;
 }

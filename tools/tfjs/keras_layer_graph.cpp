@@ -162,7 +162,8 @@ void set_places(std::vector<node>& nodes, const std::string& model) {
   for (node& n : nodes) {
     const std::string name = snake_case(n.id.kind);
     const unsigned number = used[name]++;
-    n.place = model + "layers/" + name + (number == 0 ? "" : "_" + std::to_string(number));
+    n.place = model + "layers/" + name;
+    if (number != 0) n.place.append("_").append(std::to_string(number));
   }
 }
 
@@ -212,11 +213,12 @@ class flattener {
   result<std::size_t> append_functional(const std::vector<node>& nodes, const keras_object& config,
                                         const std::string& output, std::size_t in, unsigned depth) {
     std::vector<named_operation> operations;
+    operations.reserve(nodes.size());
     for (const node& n : nodes) operations.push_back({n.id, n.inputs});
     const auto inputs = link(operations);
     if (!inputs) return inputs.error();
     const auto last = output_of(nodes, config, output);
-    if (!last) return last;
+    if (!last) return last.error();
     const auto needed = execution_of(operations, *inputs, *last);
     if (!needed) return needed.error();
 

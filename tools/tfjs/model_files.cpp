@@ -52,7 +52,9 @@ std::string folder_files::what_is_there() const {
     if (what.empty() && name.ends_with(".json"))
       if (const auto json = json_document::parse({reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
         what = what_json_is(json->root());
-    if (!what.empty()) return "but " + name + " is there, " + what;
+    if (what.empty()) continue;
+    std::string found = "but ";
+    return found.append(name).append(" is there, ").append(what);
   }
   return {};
 }

@@ -109,7 +109,7 @@ result<activation> network_builder::start(const layer_origin& origin, const acti
     return layer_error(origin, "the model has more than " + std::to_string(format::max_nodes) + " layers");
 
   open_layer made;
-  made.source.layer = std::move(layer);
+  made.source.layer = layer;
   made.source.inputs[0] = in.value_;
   made.kernel.assign(kernel.begin(), kernel.end());
   made.bias.assign(channels, 0.0);
@@ -486,8 +486,8 @@ activation network_builder::drop_first_score(activation in) {
   open_layer& last = made_.back();
   const std::uint32_t scores = score_count(last.source.layer);
   std::vector<double> kept;
-  for (std::size_t i = 0; i < last.kernel.size(); ++i)
-    if (i % scores != 0) kept.push_back(last.kernel[i]);
+  for (auto row = last.kernel.begin(); row != last.kernel.end(); row += scores)
+    kept.insert(kept.end(), row + 1, row + scores);
   last.kernel = std::move(kept);
   last.bias.erase(last.bias.begin());
   set_score_count(last.source.layer, scores - 1);

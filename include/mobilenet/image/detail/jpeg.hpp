@@ -328,7 +328,7 @@ inline result<void> read_jpeg_segment(jpeg_header& jpeg, std::uint32_t marker, c
   }
   if (marker < app0 || marker > app15) return damaged_image("a marker that JPEG does not have");
   // The lengths are those that libjpeg-turbo requires.
-  if (marker == app0 && payload.size() >= 14 && payload.starts_with({"JFIF", 5})) jpeg.jfif = true;
+  if (marker == app0 && payload.size() >= 14 && payload.starts_with({"JFIF\0", 5})) jpeg.jfif = true;
   if (marker == app14 && payload.size() >= 12 && payload.starts_with("Adobe")) {
     jpeg.adobe = true;
     jpeg.adobe_transform = payload.at(11);
