@@ -3,6 +3,7 @@
 #include "support/model_variations.hpp"
 #include "support/backends.hpp"
 #include "support/files.hpp"
+#include "support/softmax.hpp"
 
 #include "tfjs/json_value.hpp"
 #include "tfjs/read_model.hpp"
@@ -40,14 +41,6 @@ std::vector<float> golden(const tools::json_value& answers, const std::string& n
   return numbers;
 }
 
-std::vector<float> softmax(std::vector<float> scores) {
-  const float highest = *std::max_element(scores.begin(), scores.end());
-  double sum = 0;
-  for (const float s : scores) sum += std::exp(static_cast<double>(s - highest));
-  for (float& s : scores) s = static_cast<float>(std::exp(static_cast<double>(s - highest)) / sum);
-  return scores;
-}
-
 TEST_CASE_TEMPLATE("models in all variations answer as TensorFlow.js does", B, MOBILENET_TEST_BACKENDS) {
   const auto text = support::read_file(MOBILENET_SOURCE_DIR "/tests/reference/model_variations.json");
   const auto document = tools::json_document::parse({reinterpret_cast<const char*>(text.data()), text.size()}).value();
@@ -74,7 +67,7 @@ TEST_CASE_TEMPLATE("models in all variations answer as TensorFlow.js does", B, M
     const bool softmax_last = std::holds_alternative<layers::softmax>(packed.nodes().back().layer);
     float sum = 0;
     for (const float v : expected) sum += v;
-    if (softmax_last && std::abs(sum - 1) > 1e-3f) expected = softmax(expected);  // ours is added
+    if (softmax_last && std::abs(sum - 1) > 1e-3f) expected = support::softmax(expected);  // ours is added
     REQUIRE(output.size() == expected.size());
     float worst = 0;
     for (std::size_t i = 0; i < output.size(); ++i) worst = std::max(worst, std::abs(output[i] - expected[i]));

@@ -2,6 +2,7 @@
 // as Keras where TensorFlow.js refuses the file. tests/reference/README.md describes the models and the answers.
 #include "support/backends.hpp"
 #include "support/files.hpp"
+#include "support/softmax.hpp"
 
 #include "tfjs/json_value.hpp"
 
@@ -40,14 +41,6 @@ std::vector<reference_tensor> tensors(const tools::json_value& list) {
     all.push_back(std::move(t));
   }
   return all;
-}
-
-std::vector<float> softmax(std::vector<float> scores) {
-  const float highest = *std::max_element(scores.begin(), scores.end());
-  double sum = 0;
-  for (const float s : scores) sum += std::exp(static_cast<double>(s - highest));
-  for (float& s : scores) s = static_cast<float>(std::exp(static_cast<double>(s - highest)) / sum);
-  return scores;
 }
 
 std::string path_of(const std::string& name) { return MOBILENET_SOURCE_DIR "/tests/reference/v2/" + name; }
@@ -104,7 +97,7 @@ void compare(const packed_model& model, const reference_tensor& output, const st
   if (expected.size() == 1 && probabilities) expected = {1 - expected[0], expected[0]};  // one sigmoid: two classes
   float sum = 0;
   for (const float v : expected) sum += v;
-  if (probabilities && std::abs(sum - 1) > 1e-3f) expected = softmax(expected);  // ours was added
+  if (probabilities && std::abs(sum - 1) > 1e-3f) expected = support::softmax(expected);  // ours was added
   check_close(net.value(0), expected, tolerance);
   for (std::size_t i = 0; i < inner.size(); ++i) {
     CAPTURE(inner[i].name);

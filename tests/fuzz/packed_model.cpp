@@ -16,9 +16,6 @@
 #include <mobilenet/network.hpp>
 
 #include <algorithm>
-#include <cstring>
-#include <memory>
-#include <new>
 #include <variant>
 
 namespace {
@@ -40,14 +37,8 @@ void compute(const packed_model& model) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  // As a mapping is aligned, and exactly as long as the input, so that no byte past the end goes unnoticed.
-  constexpr std::align_val_t alignment{format::alignment};
-  const auto release = [](std::byte* memory) { ::operator delete(memory, alignment); };
-  const std::unique_ptr<std::byte, decltype(release)> storage(static_cast<std::byte*>(::operator new(size, alignment)),
-                                                              release);
-  const std::span<std::byte> bytes(storage.get(), size);
-  if (size > 0) std::memcpy(bytes.data(), data, size);
-  fuzz::repair_header(bytes);
+  const fuzz::packed_bytes packed(data, size);
+  const std::span<const std::byte> bytes = packed.bytes();
 
   const auto model = packed_model::from_bytes(bytes);
   if (!model) return fuzz::check_message(model.error().message);

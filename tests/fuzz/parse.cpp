@@ -3,20 +3,10 @@
 
 #include <mobilenet/model/parse.hpp>
 
-#include <cstring>
-#include <memory>
-#include <new>
-
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace mobilenet;
-  // Exactly as long as the input, so that no byte past the end goes unnoticed.
-  constexpr std::align_val_t alignment{format::alignment};
-  const auto release = [](std::byte* memory) { ::operator delete(memory, alignment); };
-  const std::unique_ptr<std::byte, decltype(release)> storage(static_cast<std::byte*>(::operator new(size, alignment)),
-                                                              release);
-  const std::span<std::byte> bytes(storage.get(), size);
-  if (size > 0) std::memcpy(bytes.data(), data, size);
-  fuzz::repair_header(bytes);
+  const fuzz::packed_bytes packed(data, size);
+  const std::span<const std::byte> bytes = packed.bytes();
 
   const auto parsed = parse(bytes);
   if (!parsed) return fuzz::check_message(parsed.error().message);

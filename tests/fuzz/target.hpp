@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 
@@ -51,5 +53,25 @@ inline void repair_header(std::span<std::byte> bytes) {
   header.checksum = mobilenet::detail::crc32c(bytes.first(static_cast<std::size_t>(table_end)));
   std::memcpy(bytes.data(), &header, sizeof header);
 }
+
+/// The bytes of a packed model, its header repaired: aligned as a mapping is, and exactly as long as the input, so that
+/// AddressSanitizer sees every read past the end.
+class packed_bytes {
+ public:
+  packed_bytes(const std::uint8_t* data, std::size_t size)
+      : memory_(static_cast<std::byte*>(::operator new(size, alignment))), size_(size) {
+    if (size > 0) std::memcpy(memory_.get(), data, size);
+    repair_header({memory_.get(), size});
+  }
+  std::span<const std::byte> bytes() const { return {memory_.get(), size_}; }
+
+ private:
+  static constexpr std::align_val_t alignment{mobilenet::format::alignment};
+  struct deleter {
+    void operator()(std::byte* memory) const { ::operator delete(memory, alignment); }
+  };
+  std::unique_ptr<std::byte, deleter> memory_;
+  std::size_t size_;
+};
 
 }  // namespace fuzz
