@@ -19,7 +19,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Reads a disassembly. A loop is what lies between a jump backwards and its target; those that hold multiply-adds
-# and no other such loop are the inner ones.
+# and no other such loop are the inner ones. A tile clamps its sums after the loop over its channels, so a loop with a
+# clamp is the one over tiles, which may keep pointers and bounds on the stack.
 cat > "$work/inner_loops.awk" <<'AWK'
 function finish(   i, j, k, fma, bad, inner, loops, from, to) {
   if (name == "") return
@@ -30,11 +31,14 @@ function finish(   i, j, k, fma, bad, inner, loops, from, to) {
       if (part[2] in at && at[part[2]] <= i) { from[++loops] = at[part[2]]; to[loops] = i }
     }
   for (i = 1; i <= loops; ++i) {
-    fma[i] = 0
-    for (k = from[i]; k <= to[i]; ++k) fma[i] += text[k] ~ /^vfn?madd/
+    fma[i] = clamps[i] = 0
+    for (k = from[i]; k <= to[i]; ++k) {
+      fma[i] += text[k] ~ /^vfn?madd/
+      clamps[i] += text[k] ~ /^vm(ax|in)ps/
+    }
   }
   for (i = 1; i <= loops; ++i) {
-    if (fma[i] == 0) continue
+    if (fma[i] == 0 || (clamps[i] > 0 && name ~ /tiles</)) continue
     inner = 1
     for (j = 1; j <= loops; ++j)
       if (i != j && fma[j] > 0 && from[i] <= from[j] && to[j] <= to[i] && !(from[i] == from[j] && to[i] == to[j])) inner = 0
