@@ -418,131 +418,128 @@ inline void pointwise(const pointwise_arguments& p) noexcept {
 
 // ---- depthwise ----
 
-// One output row of one block of channels, 3x3: what all its tiles share.
-struct depthwise_row {
-  const float* in[3];   // the input rows under the window that exist
-  std::size_t rows;     // how many do
-  const float* kernel;  // the first of those rows' weights
+// One block of channels of a 3x3 depthwise convolution.
+struct depthwise_block {
+  const float* in;  // a ring of in_rows rows
+  std::size_t in_rows, in_width, in_height;
+  std::size_t left, top;  // padding
+  const float* kernel;
   const float* bias;
-  std::size_t in_width, left;
+  std::size_t out_width;
   std::size_t lanes;  // to compute
-  float* out;
   layers::range activation;
-  const float* zeros;  // one position, for windows that reach one column past an edge
 };
 
-// Lanes to compute at a time, at most. With stride 1, registers of 16 measured 12 % slower than those of 8.
-template <std::size_t Stride, std::size_t W>
-inline constexpr std::size_t depthwise_lanes = Stride == 1 ? 8 : W;
+// One register of lanes of one output row, column by column: a column of the input is loaded once, and added to the
+// windows that it lies in. Positions are W floats apart; Rows rows of the windows lie inside the input.
+template <std::size_t Rows, std::size_t Stride, std::size_t W, class D>
+HWY_INLINE void depthwise_columns(D d, const depthwise_block& b, const float* const (&in)[Rows], const float* kernel,
+                                  std::size_t lane, float* out) {
+  using vec = hn::Vec<D>;
+  const vec low = hn::Set(d, b.activation.low);
+  const vec high = hn::Set(d, b.activation.high);
+  const vec bias = hn::LoadU(d, b.bias + lane);
+  vec w[Rows][3];
+  MOBILENET_UNROLL
+  for (std::size_t i = 0; i < Rows; ++i) {
+    MOBILENET_UNROLL
+    for (std::size_t j = 0; j < 3; ++j) w[i][j] = hn::LoadU(d, kernel + (i * 3 + j) * 16 + lane);
+  }
+  struct column {
+    vec value[Rows];
+    HWY_INLINE column() {}  // an implicit one would be compiled for another instruction set
+  };
+  const auto load = [&](std::ptrdiff_t x) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+    column c;
+    MOBILENET_UNROLL
+    for (std::size_t i = 0; i < Rows; ++i)
+      c.value[i] = hn::LoadU(d, in[i] + x * static_cast<std::ptrdiff_t>(W) + static_cast<std::ptrdiff_t>(lane));
+    return c;
+  };
+  // Adds a column that is the window's j-th.
+  const auto add = [&](vec sum, const column& c, std::size_t j) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+    MOBILENET_UNROLL
+    for (std::size_t i = 0; i < Rows; ++i) sum = hn::MulAdd(c.value[i], w[i][j], sum);
+    return sum;
+  };
+  out += lane;
+  const auto store = [&](vec sum) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+    hn::StoreU(clamp(d, sum, low, high), d, out);
+    out += W;
+  };
 
-// `count` tiles of C output columns from column x on; positions are W floats apart.
-template <std::size_t C, std::size_t Stride, std::size_t W>
-HWY_NOINLINE void depthwise_tiles(const depthwise_row& row, std::size_t count, std::size_t x) {
-  const tag<depthwise_lanes<Stride, W>> d;  // one register
-  using vec = hn::Vec<decltype(d)>;
-  constexpr std::size_t columns = (C - 1) * Stride + 3;
-  const vec low = hn::Set(d, row.activation.low);
-  const vec high = hn::Set(d, row.activation.high);
-  const std::size_t rows = row.rows;
-  const std::size_t lanes = row.lanes;
-  for (; count != 0; --count, x += C) {
-    const bool before = x * Stride < row.left;
-    const bool after = x * Stride + columns > row.in_width + row.left;
-    // Signed: the first column may lie before the input.
-    const auto first = static_cast<std::ptrdiff_t>((x * Stride - row.left) * W);
-    for (std::size_t lane = 0; lane < lanes; lane += hn::MaxLanes(d)) {
-      vec sums[C];
-      MOBILENET_UNROLL
-      for (std::size_t c = 0; c < C; ++c) sums[c] = hn::LoadU(d, row.bias + lane);
-      const float* kernel = row.kernel + lane;
-      for (std::size_t i = 0; i < rows; ++i, kernel += 3 * 16) {
-        const float* in = row.in[i] + first + lane;
-        const float* in_first = before ? row.zeros : in;
-        const float* in_last = after ? row.zeros : in + (columns - 1) * W;
-        vec w[3];
-        MOBILENET_UNROLL
-        for (std::size_t j = 0; j < 3; ++j) w[j] = hn::LoadU(d, kernel + j * 16);
-        MOBILENET_UNROLL
-        for (std::size_t column = 0; column < columns; ++column) {
-          const vec value = hn::LoadU(d, column == 0 ? in_first : column == columns - 1 ? in_last : in + column * W);
-          MOBILENET_UNROLL
-          for (std::size_t j = 0; j < 3; ++j)
-            if (column >= j && (column - j) % Stride == 0 && (column - j) / Stride < C)
-              sums[(column - j) / Stride] = hn::MulAdd(value, w[j], sums[(column - j) / Stride]);
-        }
-      }
-      float* out = row.out + x * W + lane;
-      MOBILENET_UNROLL
-      for (std::size_t c = 0; c < C; ++c) hn::StoreU(clamp(d, sums[c], low, high), d, out + c * W);
+  // Only the first window's first column, and the last one's last, may lie outside.
+  const auto left = static_cast<std::ptrdiff_t>(b.left);
+  const auto windows = static_cast<std::ptrdiff_t>(b.out_width);
+  const auto width = static_cast<std::ptrdiff_t>(b.in_width);
+  vec current = bias;  // sum of the window that is completed next
+  if (left == 0) current = add(current, load(0), 0);
+  std::ptrdiff_t x = 1 - left;
+  if constexpr (Stride == 1) {
+    const column second = load(x++);
+    current = add(current, second, 1);
+    vec next = add(bias, second, 0);
+    const std::ptrdiff_t end = std::min(windows + x, width);
+#pragma GCC unroll 1
+    for (; x < end; ++x) {
+      // The store comes first: g++ would otherwise read the column from memory for each of its nine uses.
+      const column c = load(x);
+      store(add(current, c, 2));
+      current = add(next, c, 1);
+      next = add(bias, c, 0);
     }
+    if (x < windows + 2 - left) store(current);
+  } else {
+    const std::ptrdiff_t end = std::min(windows * 2 + x, width - 1);
+#pragma GCC unroll 1
+    for (; x < end; x += 2) {
+      current = add(current, load(x), 1);
+      const column c = load(x + 1);
+      store(add(current, c, 2));
+      current = add(bias, c, 0);
+    }
+    if (x < windows * 2 + 1 - left) store(add(current, load(x), 1));
   }
 }
 
-inline constexpr std::size_t tile_columns = 7;
-
-// Calls depthwise_tiles() for a number of columns that is known at run time only: 7, 6, 5, 4, 2 or 1.
-template <std::size_t C, std::size_t Stride>
-HWY_INLINE void depthwise_tiles_of(std::size_t columns, const depthwise_row& row, std::size_t count, std::size_t x) {
-  if (columns == C)
-    depthwise_tiles<C, Stride, 16>(row, count, x);
-  else if constexpr (C > 1)
-    depthwise_tiles_of<(C > 4 ? C - 1 : C / 2), Stride>(columns, row, count, x);
+// Output row y, whose windows have Rows rows inside the input.
+template <std::size_t Rows, std::size_t Stride, std::size_t W>
+HWY_NOINLINE void depthwise_row(const depthwise_block& b, std::size_t y, float* out) {
+  const std::size_t first = std::max(y * Stride, b.top);  // row of the padded input
+  const float* in[Rows];
+  for (std::size_t i = 0; i < Rows; ++i) in[i] = b.in + (first - b.top + i) % b.in_rows * b.in_width * W;
+  const float* kernel = b.kernel + (first - y * Stride) * 3 * 16;
+  const tag<W> d;
+  for (std::size_t lane = 0; lane < b.lanes; lane += hn::MaxLanes(d))
+    depthwise_columns<Rows, Stride, W>(d, b, in, kernel, lane, out);
 }
 
-// All columns of a row, in tiles as equal as can be.
-template <std::size_t Stride>
-void depthwise_columns(const depthwise_row& row, std::size_t columns, std::size_t width) {
-  if (width == 8) {  // one layer of narrow networks
-    if (columns < tile_columns) return depthwise_tiles<1, Stride, 8>(row, columns, 0);
-    depthwise_tiles<tile_columns, Stride, 8>(row, columns / tile_columns, 0);
-    if (columns % tile_columns != 0) depthwise_tiles<tile_columns, Stride, 8>(row, 1, columns - tile_columns);
-    return;
-  }
-  if (columns < (tile_columns + 1) / 2) {
-    for (std::size_t x = 0, some; x < columns; x += some)
-      depthwise_tiles_of<tile_columns, Stride>(some = std::bit_floor(columns - x), row, 1, x);
-    return;
-  }
-  const std::size_t count = (columns + tile_columns - 1) / tile_columns;
-  const std::size_t some = columns / count;
-  const std::size_t longer = columns % count;
-  if (longer != 0) depthwise_tiles_of<tile_columns, Stride>(some + 1, row, longer, 0);
-  depthwise_tiles_of<tile_columns, Stride>(some, row, count - longer, longer * (some + 1));
-}
-
-template <std::size_t Stride>
+template <std::size_t Stride, std::size_t W>
 void depthwise_3x3(const depthwise_arguments& p) {
-  alignas(64) const float zeros[16] = {};
-  const std::size_t width = block_width(p.in_shape.channels);
   for (std::size_t block = 0; block * 16 < p.in_shape.channels; ++block) {
     alignas(64) float kernel[9 * 16];
     widen(p.weights, block * 9 * 16, 9 * 16, kernel);
-    const float* in = p.in + block * p.in_rows * p.in_shape.width * width;
-    depthwise_row row{.in = {},
-                      .rows = 0,
-                      .kernel = kernel,
-                      .bias = p.weights.bias + block * 16,
-                      .in_width = p.in_shape.width,
-                      .left = p.window.pad.left,
-                      .lanes = p.in_shape.channels - block * 16 > 8 ? std::size_t{16} : std::size_t{8},
-                      .out = p.out + block * p.out_block_stride,
-                      .activation = p.activation,
-                      .zeros = zeros};
-    for (std::size_t y = p.first_row; y < p.end_row; ++y, row.out += p.out_width * width) {
-      row.rows = 0;
-      for (std::size_t i = 3; i-- > 0;) {
-        // Unsigned: rows above the input wrap to huge numbers and are outside too.
-        const std::size_t in_y = y * Stride + i - p.window.pad.top;
-        if (in_y >= p.in_shape.height) continue;
-        row.in[2] = row.in[1];
-        row.in[1] = row.in[0];
-        row.in[0] = in + in_y % p.in_rows * p.in_shape.width * width;
-        row.kernel = kernel + i * 3 * 16;
-        ++row.rows;
-      }
-      depthwise_columns<Stride>(row, p.out_width, width);
-      if (row.lanes < width)
-        for (std::size_t x = 0; x < p.out_width; ++x) std::memset(row.out + x * 16 + 8, 0, 8 * sizeof(float));
+    const depthwise_block b{.in = p.in + block * p.in_rows * p.in_shape.width * W,
+                            .in_rows = p.in_rows,
+                            .in_width = p.in_shape.width,
+                            .in_height = p.in_shape.height,
+                            .left = p.window.pad.left,
+                            .top = p.window.pad.top,
+                            .kernel = kernel,
+                            .bias = p.weights.bias + block * 16,
+                            .out_width = p.out_width,
+                            .lanes = is_half(p.in_shape.channels, block * 16) ? std::size_t{8} : std::size_t{16},
+                            .activation = p.activation};
+    float* out = p.out + block * p.out_block_stride;
+    for (std::size_t y = p.first_row; y < p.end_row; ++y, out += p.out_width * W) {
+      const std::size_t first = std::max(y * Stride, b.top);
+      const std::size_t end = std::min(y * Stride + 3, b.in_height + b.top);
+      if (end - first == 3)
+        depthwise_row<3, Stride, W>(b, y, out);
+      else if (end - first == 2)
+        depthwise_row<2, Stride, W>(b, y, out);
+      else
+        depthwise_row<1, Stride, W>(b, y, out);
     }
   }
 }
@@ -580,10 +577,11 @@ inline void depthwise(const depthwise_arguments& p) noexcept {
   const std::size_t reach = (p.out_width - 1) * w.stride + 3;
   const bool common =
       w.height == 3 && w.width == 3 && w.pad.left <= 1 && reach <= std::size_t{p.in_shape.width} + w.pad.left + 1;
+  const bool narrow = block_width(p.in_shape.channels) == 8;
   if (common && w.stride == 1)
-    depthwise_3x3<1>(p);
+    narrow ? depthwise_3x3<1, 8>(p) : depthwise_3x3<1, 16>(p);
   else if (common && w.stride == 2)
-    depthwise_3x3<2>(p);
+    narrow ? depthwise_3x3<2, 8>(p) : depthwise_3x3<2, 16>(p);
   else
     depthwise_any(p);
 }
