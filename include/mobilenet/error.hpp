@@ -97,7 +97,9 @@ class [[nodiscard]] result {
   T& operator*() & noexcept { return detail::not_null(std::get_if<0>(&state_)); }
   const T& operator*() const& noexcept { return detail::not_null(std::get_if<0>(&state_)); }
   /// By value, so that  for (auto& p : *classifier.classify(image))  does not loop over a dead temporary.
-  T operator*() && noexcept(std::is_nothrow_move_constructible_v<T>) { return std::move(detail::not_null(std::get_if<0>(&state_))); }
+  T operator*() && noexcept(std::is_nothrow_move_constructible_v<T>) {
+    return std::move(detail::not_null(std::get_if<0>(&state_)));
+  }
   T* operator->() noexcept { return &detail::not_null(std::get_if<0>(&state_)); }
   const T* operator->() const noexcept { return &detail::not_null(std::get_if<0>(&state_)); }
 

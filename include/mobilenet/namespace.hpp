@@ -1,6 +1,6 @@
-// What the library needs of the compiler, and its namespace. The inline part of the namespace encodes whether exceptions
-// are enabled, so that functions which take a type of the library fail to link between translation units compiled with
-// different settings.
+// What the library needs of the compiler, and its namespace. The inline part of the namespace encodes whether
+// exceptions are enabled, so that functions which take a type of the library fail to link between translation units
+// compiled with different settings.
 #pragma once
 
 #include <mobilenet/version.hpp>
