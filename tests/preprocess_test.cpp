@@ -5,7 +5,10 @@
 
 #include <doctest/doctest.h>
 
+#if !defined(__wasm__)  // a row of 4 GiB has no place there
 #include <sys/mman.h>
+#define MOBILENET_TEST_MMAP 1
+#endif
 
 #include <algorithm>
 #include <array>
@@ -303,6 +306,7 @@ TEST_CASE("a view that cannot be read is refused") {
           "preprocess: output data is null");
 }
 
+#if MOBILENET_TEST_MMAP
 TEST_CASE("a row of more than 4 GiB is read at the right places") {
   // Every row is the same memory, and of the wide row only the first and last pixel are looked at.
   constexpr std::uint32_t width = (1u << 30) + 2;
@@ -321,3 +325,4 @@ TEST_CASE("a row of more than 4 GiB is read at the right places") {
   CHECK(found.data()[4] == -1.0f);
   ::munmap(memory, row);
 }
+#endif

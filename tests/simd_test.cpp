@@ -2,6 +2,7 @@
 // backend_test.cpp and network_test.cpp run over all back ends, this one too, on its best instruction set.
 #if MOBILENET_WITH_SIMD
 
+#include "support/backends.hpp"
 #include "support/mobilenet_v1.hpp"
 #include "support/random_layer.hpp"
 
@@ -89,7 +90,8 @@ void compare(const Layer& layer, std::uint32_t seed) {
       worst = difference <= worst ? worst : difference;  // NaN becomes the worst
     }
     CHECK(worst <= 2e-4f);
-    for (const unsigned threads : {2u, 3u, 4u}) CHECK(run(target, threads, layer, weights.view(), in) == found);
+    for (const unsigned threads : support::thread_counts({2, 3, 4}))
+      CHECK(run(target, threads, layer, weights.view(), in) == found);
   }
 }
 
@@ -136,7 +138,7 @@ TEST_CASE("whole networks on every instruction set: near the reference, the same
       INFO(to_string(target) << ", alpha " << v.alpha << ", resolution " << v.resolution);
       const environment variable{std::string(to_string(target))};
       std::vector<float> first;
-      for (const unsigned threads : {1u, 2u, 3u, 4u}) {
+      for (const unsigned threads : support::thread_counts({1, 2, 3, 4})) {
         auto net = network<simd>::prepare(model, {threads}).value();
         for (std::uint32_t i = 0; i < net.input_type().elements(); ++i)
           net.input().data[i] = format::self_test_input(i);
