@@ -92,7 +92,7 @@ MOBILENET_WASM_EXPORT(label) const mobilenet::wasm::bytes_view* mobilenet_wasm_l
 MOBILENET_WASM_EXPORT(decode)
 mobilenet::wasm::status mobilenet_wasm_decode(const void* file, std::size_t size, std::uint32_t upright,
                                               std::uint32_t alpha, double max_pixels);
-/// The decoded pixels; data is null if there are none.
+/// The decoded pixels; data is null before decode() and after drop_pixels().
 MOBILENET_WASM_EXPORT(decoded) const mobilenet::wasm::pixels* mobilenet_wasm_decoded();
 MOBILENET_WASM_EXPORT(drop_pixels) void mobilenet_wasm_drop_pixels();
 

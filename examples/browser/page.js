@@ -14,14 +14,18 @@ const say = (text, isError = false) => {
 };
 
 const show = (predictions) =>
-  element('classes').replaceChildren(...predictions.map(({className, probability}) => {
-    const bar = Object.assign(document.createElement('div'), {className: 'bar'});
-    const name = Object.assign(document.createElement('span'), {textContent: className});
-    const meter = Object.assign(document.createElement('meter'), {value: probability});
-    const percent = Object.assign(document.createElement('span'), {textContent: `${(100 * probability).toFixed(1)} %`});
-    bar.append(name, meter, percent);
-    return bar;
-  }));
+  element('classes').replaceChildren(
+    ...predictions.map(({className, probability}) => {
+      const bar = Object.assign(document.createElement('div'), {className: 'bar'});
+      const name = Object.assign(document.createElement('span'), {textContent: className});
+      const meter = Object.assign(document.createElement('meter'), {value: probability});
+      const percent = Object.assign(document.createElement('span'), {
+        textContent: `${(100 * probability).toFixed(1)} %`,
+      });
+      bar.append(name, meter, percent);
+      return bar;
+    }),
+  );
 
 // Returns the milliseconds that it took.
 const classify = async (image) => {
@@ -92,8 +96,7 @@ for (const kind of ['dragover', 'dragleave', 'drop']) {
   });
 }
 
-load({model: 'model.mnet'}).then(
-  (loaded) => {
-    model = loaded;
-    say(`${model.classCount} classes: ${model.labels.slice(0, 4).join(', ')} …`);
-  }, report);
+load({model: 'model.mnet'}).then((loaded) => {
+  model = loaded;
+  say(`${model.classCount} classes: ${model.labels.slice(0, 4).join(', ')} …`);
+}, report);

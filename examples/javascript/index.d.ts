@@ -65,6 +65,8 @@ export interface LoadOptions extends ConvertOptions {
   exifOrientation?: boolean;
   /** What lies under the transparent pixels of a PNG (drop: the colours as stored). */
   transparency?: 'drop' | 'black' | 'white';
+  /** Node.js: compute calls side by side on this many threads, each with an instance of its own (none). */
+  workers?: number;
   /** Files of larger images are refused before they are decoded (64 million). */
   maxPixels?: number;
 }
@@ -84,15 +86,15 @@ export class MobileNet {
   /** 0 for a model without classes. */
   readonly classCount: number;
   readonly labels: string[];
-  /** Bytes of the instance's memory, 0 after dispose(). */
-  readonly memoryBytes: number;
+  /** Bytes of the instance's memory, 0 after dispose(). Undefined for a model with workers. */
+  readonly memoryBytes: number | undefined;
   /** The most probable classes, most probable first. Rejects with a MobileNetError. */
   classify(image: ImageInput, topk?: number): Promise<Prediction[]>;
   /** What the softmax reads, without the background class; or the embedding. */
   infer(image: ImageInput, embedding?: boolean): Promise<Float32Array>;
   /** The network's output: the probabilities of all classes, for a model of classes. */
   predict(image: ImageInput): Promise<Float32Array>;
-  /** Not needed: the garbage collector frees the memory of a model that nothing refers to. */
+  /** Not needed: the memory and the threads of a model that nothing refers to are released. */
   dispose(): void;
 }
 

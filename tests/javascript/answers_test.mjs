@@ -24,7 +24,7 @@ const assertSameClasses = (found, expected) => {
   }
 };
 
-test('the shipped model: the classes of its samples, with the native program\'s probabilities', async () => {
+test("the shipped model: the classes of its samples, with the native program's probabilities", async () => {
   const folder = mkdtempSync(join(tmpdir(), 'mobilenet_js_'));
   try {
     const packed = join(folder, 'fashion.mnet');
@@ -66,8 +66,9 @@ test('every way of passing pixels gives one answer', async () => {
   const width = 5;
   const height = 3;
   const rgb = Uint8Array.from({length: width * height * 3}, (_, i) => (i * 37) % 256);
-  const rgba = Uint8ClampedArray.from({length: width * height * 4},
-    (_, i) => (i % 4 === 3 ? 9 : rgb[Math.floor(i / 4) * 3 + (i % 4)]));
+  const rgba = Uint8ClampedArray.from({length: width * height * 4}, (_, i) =>
+    i % 4 === 3 ? 9 : rgb[Math.floor(i / 4) * 3 + (i % 4)],
+  );
   const expected = await model.predict({data: rgb, width, height});
   assert.ok(Math.abs(expected.reduce((sum, p) => sum + p) - 1) < 1e-5);
   assert.deepEqual(await model.predict({data: rgba, width, height}), expected);
@@ -86,7 +87,12 @@ test('every way of passing pixels gives one answer', async () => {
       for (let c = 0; c < 3; ++c) bmp[54 + 16 * (height - 1 - y) + 3 * x + 2 - c] = rgb[(y * width + x) * 3 + c];
     }
   }
-  for (const bytes of [bmp, Uint8Array.from(bmp), Uint8Array.from(bmp).buffer, new DataView(Uint8Array.from(bmp).buffer)]) {
+  for (const bytes of [
+    bmp,
+    Uint8Array.from(bmp),
+    Uint8Array.from(bmp).buffer,
+    new DataView(Uint8Array.from(bmp).buffer),
+  ]) {
     assert.deepEqual(await model.predict(bytes), expected);
   }
 });
@@ -95,11 +101,13 @@ test('every way of passing a model gives one answer', async () => {
   const names = ['model.json', 'group1-shard1of1.bin', 'labels.txt'];
   const files = Object.fromEntries(names.map((name) => [name, new Uint8Array(readFileSync(join(shipped, name)))]));
   const manifest = JSON.parse(readFileSync(join(shipped, 'model.json')));
-  const handler = {load: async () => ({
-    modelTopology: manifest.modelTopology,
-    weightSpecs: manifest.weightsManifest.flatMap((group) => group.weights),
-    weightData: files['group1-shard1of1.bin'].slice().buffer,
-  })};
+  const handler = {
+    load: async () => ({
+      modelTopology: manifest.modelTopology,
+      weightSpecs: manifest.weightsManifest.flatMap((group) => group.weights),
+      weightData: files['group1-shard1of1.bin'].slice().buffer,
+    }),
+  };
   const expected = await (await load({modelUrl: shipped})).classify(sample('bag'), 10);
   const blobs = names.map((name) => Object.assign(new Blob([files[name]]), {name}));
   const module = await WebAssembly.compile(readFileSync(join(process.env.MOBILENET_NPM_PACKAGE, 'mobilenet.wasm')));
@@ -132,7 +140,7 @@ const models = [
   ['teachable_machine_v2_0.35_224', {}, 'pixels224'],
 ];
 
-test('photos: TensorFlow.js\'s probabilities', {skip: without('MOBILENET_TEST_DATA', testData)}, async (t) => {
+test("photos: TensorFlow.js's probabilities", {skip: without('MOBILENET_TEST_DATA', testData)}, async (t) => {
   for (const [name, options = {}, images = 'pixels'] of models) {
     await t.test(name, async () => {
       const model = await load({modelUrl: join(testData, 'models', name), ...options});
@@ -141,15 +149,17 @@ test('photos: TensorFlow.js\'s probabilities', {skip: without('MOBILENET_TEST_DA
       for (const file of files) {
         const all = floats(join(testData, 'reference', name, `${basename(file, '.png')}.f32`));
         const found = await model.predict(readFileSync(join(testData, 'images', images, file)));
-        const expected = all.slice(all.length - found.length);  // without the background class
+        const expected = all.slice(all.length - found.length); // without the background class
         assert.ok(largestDifference(found, expected) <= 1e-4, `${file}: ${largestDifference(found, expected)}`);
       }
     });
   }
 });
 
-test('photos in JPEG: the native program\'s probabilities',
-  {skip: without('MOBILENET_TEST_DATA', testData)}, async () => {
+test(
+  "photos in JPEG: the native program's probabilities",
+  {skip: without('MOBILENET_TEST_DATA', testData)},
+  async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mobilenet_js_'));
     try {
       const packed = join(folder, 'model.mnet');
@@ -159,7 +169,10 @@ test('photos in JPEG: the native program\'s probabilities',
       for (const file of readdirSync(join(testData, 'images')).filter((name) => /\.(jpg|png)$/.test(name))) {
         const found = await model.classify(readFileSync(join(testData, 'images', file)), 1000);
         const expected = native(packed, join(testData, 'images', file), 1000);
-        const worst = largestDifference(found.map((p) => p.probability), expected.map((p) => p.probability));
+        const worst = largestDifference(
+          found.map((p) => p.probability),
+          expected.map((p) => p.probability),
+        );
         assert.ok(worst <= tolerance, `${file}: ${worst}`);
         assert.match(found[0].className, /[a-z]/);
         ++compared;
@@ -168,4 +181,5 @@ test('photos in JPEG: the native program\'s probabilities',
     } finally {
       rmSync(folder, {recursive: true});
     }
-  });
+  },
+);

@@ -10,16 +10,23 @@ import {after, before, test} from 'node:test';
 
 import {convert, installed, packageFolder, root, sample, shipped} from './support.mjs';
 
-const which = (names) => names.map((name) => {
-  try {
-    return execFileSync('which', [name], {encoding: 'utf8'}).trim();
-  } catch {
-    return undefined;
-  }
-}).find((path) => path !== undefined);
+const which = (names) =>
+  names
+    .map((name) => {
+      try {
+        return execFileSync('which', [name], {encoding: 'utf8'}).trim();
+      } catch {
+        return undefined;
+      }
+    })
+    .find((path) => path !== undefined);
 const executablePath = which(['chromium', 'chromium-browser', 'google-chrome']);
-const missing = executablePath === undefined ? 'chromium' : installed('playwright-core') === undefined
-  ? 'playwright-core (tests/javascript/package.json)' : undefined;
+const missing =
+  executablePath === undefined
+    ? 'chromium'
+    : installed('playwright-core') === undefined
+      ? 'playwright-core (tests/javascript/package.json)'
+      : undefined;
 const options = {skip: missing === undefined ? false : `skipped: ${missing} is not there`};
 
 const types = {'.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm', '.txt': 'text/plain'};
@@ -30,7 +37,10 @@ let address;
 before(async () => {
   if (missing !== undefined) return;
   const packed = await convert(shipped);
-  const folders = [[/^\/mobilenet-cpp\//, packageFolder], [/^\//, join(root, 'examples/browser')]];
+  const folders = [
+    [/^\/mobilenet-cpp\//, packageFolder],
+    [/^\//, join(root, 'examples/browser')],
+  ];
   server = createServer((request, response) => {
     const path = normalize(request.url === '/' ? '/index.html' : request.url);
     const [prefix, folder] = folders.find(([pattern]) => pattern.test(path));
@@ -42,9 +52,20 @@ before(async () => {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   address = `http://127.0.0.1:${server.address().port}/`;
   const {chromium} = createRequire(import.meta.url)('playwright-core');
-  browser = await chromium.launch({executablePath, args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream',
-    '--use-fake-device-for-media-stream']});
+  browser = await chromium.launch({
+    executablePath,
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream',
+    ],
+  });
 });
 after(async () => {
   await browser?.close();
@@ -56,8 +77,10 @@ const opened = async () => {
   const page = await browser.newPage({viewport: {width: 760, height: 820}});
   const problems = [];
   page.on('pageerror', (error) => problems.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && !/favicon/.test(message.location().url) &&
-    problems.push(message.text()));
+  page.on(
+    'console',
+    (message) => message.type() === 'error' && !/favicon/.test(message.location().url) && problems.push(message.text()),
+  );
   page.on('request', (request) => {
     if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(address)) problems.push(request.url());
   });
@@ -66,9 +89,13 @@ const opened = async () => {
   return [page, problems];
 };
 const names = (page) => page.$$eval('.bar span:first-child', (all) => all.map((span) => span.textContent));
-const file = (path, name = path.split('/').pop()) => ({name, mimeType: 'application/octet-stream', buffer: readFileSync(path)});
+const file = (path, name = path.split('/').pop()) => ({
+  name,
+  mimeType: 'application/octet-stream',
+  buffer: readFileSync(path),
+});
 
-test('a photo, a file that is none, the camera, a model', options, async () => {
+test('a photo, a file that is not an image, the camera, a model', options, async () => {
   const [page, problems] = await opened();
   const choose = (...files) => page.setInputFiles('#files', files);
   await choose({name: 'bag.png', mimeType: 'image/png', buffer: sample('bag')});
@@ -87,8 +114,11 @@ test('a photo, a file that is none, the camera, a model', options, async () => {
   await page.click('#camera');
   assert.equal(await page.isVisible('#video'), false);
 
-  await choose(file(join(shipped, 'model.json')), file(join(shipped, 'group1-shard1of1.bin')),
-    {name: 'labels.txt', mimeType: 'text/plain', buffer: Buffer.from('a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n')});
+  await choose(file(join(shipped, 'model.json')), file(join(shipped, 'group1-shard1of1.bin')), {
+    name: 'labels.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.from('a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n'),
+  });
   await page.waitForFunction(() => document.querySelector('#status').textContent === '10 classes: a, b, c, d …');
   await choose({name: 'bag.png', mimeType: 'image/png', buffer: sample('bag')});
   await page.waitForSelector('.bar');
@@ -108,7 +138,9 @@ test('img, canvas, OffscreenCanvas, ImageBitmap, ImageData and a file give one a
       canvas.getContext('2d').drawImage(img, 0, 0);
       return canvas;
     };
-    const canvas = drawn(Object.assign(document.createElement('canvas'), {width: img.naturalWidth, height: img.naturalHeight}));
+    const canvas = drawn(
+      Object.assign(document.createElement('canvas'), {width: img.naturalWidth, height: img.naturalHeight}),
+    );
     const images = {
       file: Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)),
       img,

@@ -23,10 +23,15 @@ const assertFails = async (promise, code, message) => {
   assert.match(error.message, message);
 };
 
-const files = () => Object.fromEntries(['model.json', 'group1-shard1of1.bin', 'labels.txt']
-  .map((name) => [name, new Uint8Array(readFileSync(join(shipped, name)))]));
+const files = () =>
+  Object.fromEntries(
+    ['model.json', 'group1-shard1of1.bin', 'labels.txt'].map((name) => [
+      name,
+      new Uint8Array(readFileSync(join(shipped, name))),
+    ]),
+  );
 
-test('images that are none', async () => {
+test('files and objects that are not images', async () => {
   const model = await load({modelUrl: shipped});
   const expected = await model.classify(sample('coat'), 10);
   const png = sample('coat');
@@ -62,7 +67,7 @@ test('an image of more pixels than allowed, and one that claims to be huge', asy
   await assertFails(load({modelUrl: shipped, transparency: 'red'}), 'invalid_argument', /^transparency: found "red"/);
 });
 
-test('models that are none', async () => {
+test('files and objects that are not models', async () => {
   const good = files();
   const packed = await convert(shipped);
   const rows = [
@@ -80,7 +85,11 @@ test('models that are none', async () => {
     [7, 'invalid_argument', /^model: found number/],
   ];
   for (const [model, code, message] of rows) {
-    await assertFails(convert(model).then((bytes) => load({model: bytes})), code, message);
+    await assertFails(
+      convert(model).then((bytes) => load({model: bytes})),
+      code,
+      message,
+    );
   }
   const changed = packed.slice();
   changed[100] ^= 1;

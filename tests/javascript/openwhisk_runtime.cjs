@@ -29,7 +29,8 @@ const paths = {
     const result = await action(parameters);
     console.log(marker);
     console.error(marker);
-    return result !== null && typeof result === 'object' ? [200, result]
+    return result !== null && typeof result === 'object'
+      ? [200, result]
       : [502, {error: 'The action did not return a dictionary.'}];
   },
 };
@@ -37,8 +38,10 @@ const paths = {
 const server = createServer(async (request, response) => {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
-  const [status, body] = await paths[request.url](JSON.parse(Buffer.concat(chunks)).value).catch((failed) =>
-    [502, {error: `${failed.stack}`}]);
+  const [status, body] = await paths[request.url](JSON.parse(Buffer.concat(chunks)).value).catch((failed) => [
+    502,
+    {error: `${failed.stack}`},
+  ]);
   response.writeHead(status, {'content-type': 'application/json'}).end(JSON.stringify(body));
 });
 server.listen(0, '127.0.0.1', () => process.send(server.address().port));

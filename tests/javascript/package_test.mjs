@@ -12,11 +12,16 @@ import {installed, packageFolder, shipped, without} from './support.mjs';
 const work = mkdtempSync(join(tmpdir(), 'mobilenet_npm_'));
 after(() => rmSync(work, {recursive: true}));
 const project = join(work, 'project');
-const run = (program, ...args) => execFileSync(program, args, {cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit']});
+const run = (program, ...args) =>
+  execFileSync(program, args, {cwd: project, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit']});
 const write = (name, text) => writeFileSync(join(project, name), text);
 
-const npm = (cwd, ...args) => execFileSync('npm', [...args, '--offline', '--no-audit', '--no-fund', '--loglevel=error'],
-  {cwd, encoding: 'utf8', env: {...process.env, npm_config_cache: join(work, 'cache')}});
+const npm = (cwd, ...args) =>
+  execFileSync('npm', [...args, '--offline', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd,
+    encoding: 'utf8',
+    env: {...process.env, npm_config_cache: join(work, 'cache')},
+  });
 
 const image = join(shipped, 'samples/bag.png');
 const printed = /^Bag 0\.\d+\n$/;
@@ -30,8 +35,20 @@ test('npm pack has every file and no other; npm install needs no network', () =>
   const [packed] = JSON.parse(npm(work, 'pack', packageFolder, '--json'));
   const names = packed.files.map((file) => file.path).sort();
   const library = readdirSync(join(packageFolder, 'lib')).map((name) => `lib/${name}`);
-  assert.deepEqual(names, ['LICENSE', 'README.md', 'THIRD_PARTY.txt', 'imagenet_labels.txt', 'index.d.cts', 'index.d.ts',
-    ...library, 'mobilenet.wasm', 'package.json'].sort());
+  assert.deepEqual(
+    names,
+    [
+      'LICENSE',
+      'README.md',
+      'THIRD_PARTY.txt',
+      'imagenet_labels.txt',
+      'index.d.cts',
+      'index.d.ts',
+      ...library,
+      'mobilenet.wasm',
+      'package.json',
+    ].sort(),
+  );
   const wasm = gzipSync(readFileSync(join(packageFolder, 'mobilenet.wasm')), {level: 9}).length;
   console.log(`tarball ${packed.size} bytes, unpacked ${packed.unpackedSize}, mobilenet.wasm ${wasm} in gzip`);
   assert.ok(packed.size <= 400_000, `${packed.size}`);
@@ -44,25 +61,47 @@ test('npm pack has every file and no other; npm install needs no network', () =>
 });
 
 test('CommonJS', () => {
-  write('a.cjs', `
+  write(
+    'a.cjs',
+    `
     const {readFileSync} = require('node:fs');
     const {load} = require('mobilenet-cpp');
-    (async () => {${body}})();`);
+    (async () => {${body}})();`,
+  );
   assert.match(run(process.execPath, 'a.cjs'), printed);
 });
 
 test('ES modules', () => {
-  write('a.mjs', `
+  write(
+    'a.mjs',
+    `
     import {readFileSync} from 'node:fs';
     import * as mobilenet from 'mobilenet-cpp';
-    const {load} = mobilenet;${body}`);
+    const {load} = mobilenet;${body}`,
+  );
   assert.match(run(process.execPath, 'a.mjs'), printed);
 });
 
-test('TypeScript: correct programs compile, wrong ones do not',
-  {skip: without('typescript (tests/javascript/package.json)', installed('typescript') && installed('@types/node'))}, () => {
-    const tsc = (...args) => run(process.execPath, join(installed('typescript'), 'bin/tsc'), '--noEmit', '--strict',
-      '--lib', 'es2022,dom', '--target', 'es2022', '--typeRoots', join(installed('@types/node'), '..'), '--types', 'node', ...args);
+test(
+  'TypeScript: correct programs compile, wrong ones do not',
+  {skip: without('typescript (tests/javascript/package.json)', installed('typescript') && installed('@types/node'))},
+  () => {
+    const tsc = (...args) =>
+      run(
+        process.execPath,
+        join(installed('typescript'), 'bin/tsc'),
+        '--noEmit',
+        '--strict',
+        '--lib',
+        'es2022,dom',
+        '--target',
+        'es2022',
+        '--typeRoots',
+        join(installed('@types/node'), '..'),
+        '--types',
+        'node',
+        ...args,
+      );
     const program = `
       async function main(image: HTMLImageElement) {
         const model: MobileNet = await load({version: 1, alpha: 0.25, modelUrl: 'model.json'});
@@ -77,21 +116,37 @@ test('TypeScript: correct programs compile, wrong ones do not',
     write('good.cts', `import {load, convert, MobileNet} from 'mobilenet-cpp';${program}`);
     tsc('--module', 'nodenext', 'good.mts', 'good.cts');
     tsc('--module', 'esnext', '--moduleResolution', 'bundler', 'good.mts');
-    write('bad.mts', `import {load} from 'mobilenet-cpp'; void load({alpha: 'small'}).then((m) => m.classify('a.jpg'));`);
-    assert.throws(() => execFileSync(process.execPath, [join(installed('typescript'), 'bin/tsc'), '--noEmit', '--strict',
-      '--module', 'nodenext', 'bad.mts'], {cwd: project, stdio: 'pipe'}), (failed) => /TS2322[^]*TS2345/.test(failed.stdout));
-  });
+    write(
+      'bad.mts',
+      `import {load} from 'mobilenet-cpp'; void load({alpha: 'small'}).then((m) => m.classify('a.jpg'));`,
+    );
+    assert.throws(
+      () =>
+        execFileSync(
+          process.execPath,
+          [join(installed('typescript'), 'bin/tsc'), '--noEmit', '--strict', '--module', 'nodenext', 'bad.mts'],
+          {cwd: project, stdio: 'pipe'},
+        ),
+      (failed) => /TS2322[^]*TS2345/.test(failed.stdout),
+    );
+  },
+);
 
-test('esbuild: one file for Node, and one for a page', {skip: without('esbuild (tests/javascript/package.json)', installed('esbuild'))}, () => {
-  const esbuild = (...args) => run(process.execPath, join(installed('esbuild'), 'bin/esbuild'), '--bundle', '--format=esm', ...args);
-  esbuild('a.mjs', '--platform=node', '--outfile=out/lib/bundle.mjs', '--log-level=error');
-  for (const name of ['mobilenet.wasm', 'imagenet_labels.txt']) {
-    writeFileSync(join(project, 'out', name), readFileSync(join(packageFolder, name)));
-  }
-  assert.match(run(process.execPath, 'out/lib/bundle.mjs'), printed);
-  write('page.mjs', `import {load} from 'mobilenet-cpp'; window.load = load;`);
-  esbuild('page.mjs', '--platform=browser', '--outfile=out/page.js', '--log-level=error');
-  const page = readFileSync(join(project, 'out/page.js'), 'utf8');
-  assert.match(page, /new URL\("\.\.\/mobilenet\.wasm", import\.meta\.url\)/);
-  assert.doesNotMatch(page, /node:fs/);
-});
+test(
+  'esbuild: one file for Node, and one for a page',
+  {skip: without('esbuild (tests/javascript/package.json)', installed('esbuild'))},
+  () => {
+    const esbuild = (...args) =>
+      run(process.execPath, join(installed('esbuild'), 'bin/esbuild'), '--bundle', '--format=esm', ...args);
+    esbuild('a.mjs', '--platform=node', '--outfile=out/lib/bundle.mjs', '--log-level=error');
+    for (const name of ['mobilenet.wasm', 'imagenet_labels.txt']) {
+      writeFileSync(join(project, 'out', name), readFileSync(join(packageFolder, name)));
+    }
+    assert.match(run(process.execPath, 'out/lib/bundle.mjs'), printed);
+    write('page.mjs', `import {load} from 'mobilenet-cpp'; window.load = load;`);
+    esbuild('page.mjs', '--platform=browser', '--outfile=out/page.js', '--log-level=error');
+    const page = readFileSync(join(project, 'out/page.js'), 'utf8');
+    assert.match(page, /new URL\("\.\.\/mobilenet\.wasm", import\.meta\.url\)/);
+    assert.doesNotMatch(page, /node:fs/);
+  },
+);

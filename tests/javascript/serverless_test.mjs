@@ -40,15 +40,20 @@ test('OpenWhisk: init, runs, errors, log', async (t) => {
     if (failed.code === 'ENOENT') return t.skip('skipped: zip is not there');
     throw failed;
   }
-  const runtime = spawn(process.execPath, [join(here, 'openwhisk_runtime.cjs')], {stdio: ['ignore', 'pipe', 'pipe', 'ipc']});
+  const runtime = spawn(process.execPath, [join(here, 'openwhisk_runtime.cjs')], {
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  });
   let log = '';
   for (const stream of [runtime.stdout, runtime.stderr]) stream.on('data', (text) => (log += text));
   const ended = new Promise((resolve) => runtime.on('close', resolve));
   try {
     const port = await new Promise((resolve) => runtime.once('message', resolve));
     const post = async (path, value) => {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`,
-        {method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify({value})});
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+        method: 'POST',
+        headers: {'content-type': 'application/json'},
+        body: JSON.stringify({value}),
+      });
       return [response.status, await response.json()];
     };
     const code = readFileSync(zip).toString('base64');
@@ -78,40 +83,67 @@ test('Lambda: plain events and requests', async () => {
   const good = await handler({...http, body: base64('bag'), queryStringParameters: {top: '2'}});
   assert.equal(good.statusCode, 200);
   assertBag(JSON.parse(good.body).results, 2);
-  for (const [body, status] of [['aGVsbG8=', 415], [base64('bag').slice(0, 200), 422], ['', 422]]) {
+  for (const [body, status] of [
+    ['aGVsbG8=', 415],
+    [base64('bag').slice(0, 200), 422],
+    ['', 422],
+  ]) {
     const answer = await handler({...http, body});
     assert.deepEqual([answer.statusCode, Object.keys(JSON.parse(answer.body))], [status, ['error']]);
   }
 });
 
 const tools = installed('miniflare') && installed('esbuild');
-test('Cloudflare Workers: the bundle in workerd', {skip: without('miniflare (tests/javascript/package.json)', tools)}, async () => {
-  execFileSync(process.execPath, [join(installed('esbuild'), 'bin/esbuild'), 'worker.js', '--bundle', '--format=esm',
-    '--conditions=workerd,worker,browser', '--outfile=out/worker.mjs', '--external:*.mnet', '--external:*.wasm',
-    '--log-level=error'], {cwd: work, stdio: 'inherit'});
-  const {Miniflare} = createRequire(join(here, 'x.js'))('miniflare');
-  const file = (name) => readFileSync(join(work, name));
-  const worker = new Miniflare({
-    compatibilityDate: '2025-11-01',
-    modules: [
-      {type: 'ESModule', path: 'worker.mjs', contents: file('out/worker.mjs').toString()},
-      {type: 'CompiledWasm', path: 'mobilenet-cpp/mobilenet.wasm', contents: file('node_modules/mobilenet-cpp/mobilenet.wasm')},
-      {type: 'Data', path: 'model.mnet', contents: file('model.mnet')},
-    ],
-  });
-  try {
-    const post = (body, query = '') => worker.dispatchFetch(`http://worker/${query}`, {method: 'POST', body});
-    const good = await post(sample('bag'), '?top=4');
-    const answer = await good.json();
-    assert.equal(good.status, 200, JSON.stringify(answer));
-    assertBag(answer.results, 4);
-    for (const [body, status] of [['hello', 415], [sample('bag').subarray(0, 150), 422]]) {
-      const response = await post(body);
-      assert.equal(response.status, status);
-      assert.equal(typeof (await response.json()).error, 'string');
+test(
+  'Cloudflare Workers: the bundle in workerd',
+  {skip: without('miniflare (tests/javascript/package.json)', tools)},
+  async () => {
+    execFileSync(
+      process.execPath,
+      [
+        join(installed('esbuild'), 'bin/esbuild'),
+        'worker.js',
+        '--bundle',
+        '--format=esm',
+        '--conditions=workerd,worker,browser',
+        '--outfile=out/worker.mjs',
+        '--external:*.mnet',
+        '--external:*.wasm',
+        '--log-level=error',
+      ],
+      {cwd: work, stdio: 'inherit'},
+    );
+    const {Miniflare} = createRequire(join(here, 'x.js'))('miniflare');
+    const file = (name) => readFileSync(join(work, name));
+    const worker = new Miniflare({
+      compatibilityDate: '2025-11-01',
+      modules: [
+        {type: 'ESModule', path: 'worker.mjs', contents: file('out/worker.mjs').toString()},
+        {
+          type: 'CompiledWasm',
+          path: 'mobilenet-cpp/mobilenet.wasm',
+          contents: file('node_modules/mobilenet-cpp/mobilenet.wasm'),
+        },
+        {type: 'Data', path: 'model.mnet', contents: file('model.mnet')},
+      ],
+    });
+    try {
+      const post = (body, query = '') => worker.dispatchFetch(`http://worker/${query}`, {method: 'POST', body});
+      const good = await post(sample('bag'), '?top=4');
+      const answer = await good.json();
+      assert.equal(good.status, 200, JSON.stringify(answer));
+      assertBag(answer.results, 4);
+      for (const [body, status] of [
+        ['hello', 415],
+        [sample('bag').subarray(0, 150), 422],
+      ]) {
+        const response = await post(body);
+        assert.equal(response.status, status);
+        assert.equal(typeof (await response.json()).error, 'string');
+      }
+      assert.equal((await worker.dispatchFetch('http://worker/')).status, 405);
+    } finally {
+      await worker.dispose();
     }
-    assert.equal((await worker.dispatchFetch('http://worker/')).status, 405);
-  } finally {
-    await worker.dispose();
-  }
-});
+  },
+);

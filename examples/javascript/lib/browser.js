@@ -14,12 +14,16 @@ const compiledModule = () =>
   (compiled ??= got(new URL('../mobilenet.wasm', import.meta.url)).then(async (response) =>
     // Streaming needs a server that knows application/wasm.
     response.headers.get('content-type') === 'application/wasm'
-      ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer())));
+      ? WebAssembly.compileStreaming(response)
+      : WebAssembly.compile(await response.arrayBuffer()),
+  ));
 
 let labels;
 const imagenetLabels = () =>
   (labels ??= got(new URL('../imagenet_labels.txt', import.meta.url)).then((response) => response.text()));
 
-export const {load, convert} = hostedBy({compiledModule, imagenetLabels, base: globalThis.document?.baseURI ?? globalThis.location?.href});
+const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+
+export const {load, convert} = hostedBy({compiledModule, imagenetLabels, base});
 export {MobileNet} from './model.js';
 export {MobileNetError} from './error.js';

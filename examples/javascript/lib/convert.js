@@ -17,8 +17,9 @@ const labelsText = (labels) => (Array.isArray(labels) ? JSON.stringify(labels) :
 export const convertFiles = (module, files, options) => {
   const instance = new Instance(module);
   for (const [name, bytes] of files) {
-    instance.withText(name, (namePointer, nameSize) => instance.with(bytes, (pointer, size) =>
-      instance.call('add_file', namePointer, nameSize, pointer, size)));
+    instance.withText(name, (namePointer, nameSize) =>
+      instance.with(bytes, (pointer, size) => instance.call('add_file', namePointer, nameSize, pointer, size)),
+    );
   }
   const {labels, output, application, kind, inputRange, inputSize} = options;
   if (labels != null) instance.withText(labelsText(labels), (p, size) => instance.call('set_labels', p, size));
@@ -37,4 +38,3 @@ export const convertFiles = (module, files, options) => {
   instance.check('convert');
   return instance.view('converted').slice();
 };
-

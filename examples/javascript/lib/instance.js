@@ -39,9 +39,13 @@ export class Instance {
       return this.exports[name](...args);
     } catch (trap) {
       const refused = this.exports.out_of_memory() >>> 0;
-      this.dead = refused !== 0
-        ? new MobileNetError('out_of_memory', `out of memory: no ${refused} bytes more. Load the model again`)
-        : new MobileNetError('internal', `mobilenet.wasm stopped in ${name}(): ${trap.message}. Load the model again`);
+      this.dead =
+        refused !== 0
+          ? new MobileNetError('out_of_memory', `out of memory: no ${refused} bytes more. Load the model again`)
+          : new MobileNetError(
+              'internal',
+              `mobilenet.wasm stopped in ${name}(): ${trap.message}. Load the model again`,
+            );
       this.dead.cause = trap;
       throw this.dead;
     }

@@ -3,7 +3,7 @@ import {MobileNetError, invalidArgument} from './error.js';
 import {Instance} from './instance.js';
 import {readImage} from './pixels.js';
 
-const transparencies = ['drop', 'black', 'white'];  // mobilenet::alpha_mode
+const transparencies = ['drop', 'black', 'white']; // mobilenet::alpha_mode
 const kinds = ['features', 'classes', 'values'];
 const quantity = {output: 0, scores: 1, embedding: 2};
 
@@ -21,9 +21,12 @@ export class MobileNet {
     this.outputShape = Object.freeze([...facts.slice(10, 13)]);
     this.kind = kinds[facts[3]];
     this.classCount = facts[5];
-    this.#labels = facts[6] > 0
-      ? Array.from({length: facts[6]}, (_, i) => instance.text('label', i))
-      : this.classCount === 1000 ? imagenetLabels() : [];
+    this.#labels =
+      facts[6] > 0
+        ? Array.from({length: facts[6]}, (_, i) => instance.text('label', i))
+        : this.classCount === 1000
+          ? imagenetLabels()
+          : [];
     this.#decode = decodeOptions(options);
     this.#instance = instance;
   }
@@ -38,8 +41,10 @@ export class MobileNet {
       throw invalidArgument(`topk: found ${topk}, expected a whole number from 1 on`);
     }
     if (this.kind !== 'classes') {
-      throw new MobileNetError('unsupported',
-        `the model has no classes: it computes ${this.outputShape.join('x')} ${this.kind}`);
+      throw new MobileNetError(
+        'unsupported',
+        `the model has no classes: it computes ${this.outputShape.join('x')} ${this.kind}`,
+      );
     }
     const instance = this.#prepare(image);
     instance.call('compute', quantity.output);
@@ -110,8 +115,9 @@ export class MobileNet {
 const decodeOptions = ({exifOrientation = false, transparency = 'drop', maxPixels = 64_000_000}) => {
   const alpha = transparencies.indexOf(transparency);
   if (alpha < 0) {
-    throw invalidArgument(`transparency: found ${JSON.stringify(transparency)}, expected one of ` +
-      transparencies.join(', '));
+    throw invalidArgument(
+      `transparency: found ${JSON.stringify(transparency)}, expected one of ` + transparencies.join(', '),
+    );
   }
   if (!(maxPixels >= 1 && maxPixels <= 2 ** 53)) {
     throw invalidArgument(`maxPixels: found ${maxPixels}, expected a number from 1 on`);

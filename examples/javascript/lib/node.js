@@ -24,6 +24,15 @@ const readPath = async (path) => {
 
 const isFolder = async (path) => (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
 
-export const {load, convert} = hostedBy({compiledModule, imagenetLabels, readPath, isFolder, fromFileUrl: fileURLToPath});
+const createPool = async (workers, data) => (await import('./pool.js')).MobileNetPool.create(workers, data);
+
+export const {load, convert} = hostedBy({
+  compiledModule,
+  imagenetLabels,
+  createPool,
+  readPath,
+  isFolder,
+  fromFileUrl: fileURLToPath,
+});
 export {MobileNet} from './model.js';
 export {MobileNetError} from './error.js';

@@ -2,7 +2,7 @@
 import {asBytes, asText, isBytes} from './bytes.js';
 import {MobileNetError, invalidArgument} from './error.js';
 
-const magic = [0x89, 0x4d, 0x4e, 0x45, 0x54];  // "\x89MNET"
+const magic = [0x89, 0x4d, 0x4e, 0x45, 0x54]; // "\x89MNET"
 const isPacked = (bytes) => magic.every((value, i) => bytes[i] === value);
 
 // Shards' names as model.json lists them. What is wrong with the file is for the converter to say.
@@ -23,8 +23,9 @@ const staysInFolder = (name) => {
   } catch {
     // "100%": not an encoded name
   }
-  return decoded.every((path) => !/^[a-z][a-z0-9+.-]*:/i.test(path) && !/^[/\\]/.test(path) &&
-    !path.split(/[/\\]/).includes('..'));
+  return decoded.every(
+    (path) => !/^[a-z][a-z0-9+.-]*:/i.test(path) && !/^[/\\]/.test(path) && !path.split(/[/\\]/).includes('..'),
+  );
 };
 
 /** Files by name, from a function that reads one: (name) => Promise<Uint8Array>, or undefined if it does not exist. */
@@ -40,14 +41,22 @@ const filesOf = async (modelJson, read) => {
 };
 
 const fromFiles = async (given) => {
-  const entries = given instanceof Map ? [...given] : Array.isArray(given) || typeof given.item === 'function'
-    ? Array.from(given, (file) => [file.name, file])
-    : Object.entries(given);
+  const entries =
+    given instanceof Map
+      ? [...given]
+      : Array.isArray(given) || typeof given.item === 'function'
+        ? Array.from(given, (file) => [file.name, file])
+        : Object.entries(given);
   const files = new Map();
   for (const [name, content] of entries) {
-    const bytes = typeof content === 'string' ? new TextEncoder().encode(content)
-      : isBytes(content) ? asBytes(content)
-      : typeof content?.arrayBuffer === 'function' ? asBytes(await content.arrayBuffer()) : undefined;
+    const bytes =
+      typeof content === 'string'
+        ? new TextEncoder().encode(content)
+        : isBytes(content)
+          ? asBytes(content)
+          : typeof content?.arrayBuffer === 'function'
+            ? asBytes(await content.arrayBuffer())
+            : undefined;
     if (bytes === undefined) throw invalidArgument(`files: ${name}: expected bytes, a text or a Blob`);
     files.set(name.split('/').pop(), bytes);
     files.set(name, bytes);
@@ -83,7 +92,7 @@ const fromUrl = async (address) => {
   if (isPacked(bytes)) return {packed: bytes};
   const read = (name) => {
     const file = new URL(name, url);
-    file.search = url.search;  // as TensorFlow.js does: signed addresses
+    file.search = url.search; // as TensorFlow.js does: signed addresses
     return fetched(file, true);
   };
   return {files: await filesOf(bytes, read)};
@@ -96,8 +105,8 @@ const fromPath = async (path, {readPath, isFolder}) => {
   if (bytes === undefined) throw new MobileNetError('io_error', `${file}: cannot open: No such file or directory`);
   if (isPacked(bytes)) return {packed: bytes};
   const folder = file.slice(0, Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
-  const read = async (name) => (await readPath(folder + name)) ??
-    (name.includes('%') ? readPath(folder + decodeURIComponent(name)) : undefined);
+  const read = async (name) =>
+    (await readPath(folder + name)) ?? (name.includes('%') ? readPath(folder + decodeURIComponent(name)) : undefined);
   return {files: await filesOf(bytes, read)};
 };
 

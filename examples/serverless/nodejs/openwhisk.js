@@ -2,8 +2,8 @@
 const {join} = require('node:path');
 const {load} = require('mobilenet-cpp');
 
-const model = load({model: join(__dirname, 'model.mnet')});  // while the container starts
-model.catch(() => {});  // main() reports it
+const model = load({model: join(__dirname, 'model.mnet')}); // while the container starts
+model.catch(() => {}); // main() reports it
 
 const bytesOf = (text) => Buffer.from(text.slice(text.indexOf(',') + 1), 'base64');
 

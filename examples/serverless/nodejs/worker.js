@@ -4,7 +4,7 @@ import {load} from 'mobilenet-cpp';
 import module from 'mobilenet-cpp/mobilenet.wasm';
 import packed from './model.mnet';
 
-let model;  // one for all requests of an isolate
+let model; // one for all requests of an isolate
 
 const statuses = {unsupported: 415, invalid_image: 422, image_too_large: 413, invalid_argument: 400};
 
