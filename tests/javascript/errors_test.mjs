@@ -63,6 +63,24 @@ test('files and objects that are not images', async () => {
 test('an image of more pixels than allowed, and one that claims to be huge', async () => {
   const model = await load({modelUrl: shipped, maxPixels: 10});
   await assertFails(model.classify(sample('coat')), 'image_too_large', /28x28/);
+  // Sizes whose product is more than 32 bits.
+  const generous = await load({modelUrl: shipped, maxPixels: 2 ** 53});
+  for (const side of [30000, 40000, 65536, 2 ** 31 - 1]) {
+    const png = sample('coat');
+    png.writeUInt32BE(side, 16);
+    png.writeUInt32BE(side, 20);
+    const bmp = Buffer.alloc(200);
+    bmp.write('BM');
+    bmp.writeUInt32LE(54, 10);
+    bmp.writeUInt32LE(40, 14);
+    bmp.writeInt32LE(side, 18);
+    bmp.writeInt32LE(side, 22);
+    bmp.writeUInt16LE(1, 26);
+    bmp.writeUInt16LE(24, 28);
+    for (const file of [png, bmp])
+      assert.match((await failure(generous.classify(file))).code, /^(invalid_image|image_too_large)$/);
+    assert.ok(generous.memoryBytes < 20e6);
+  }
   await assertFails(load({modelUrl: shipped, maxPixels: 0}), 'invalid_argument', /^maxPixels: found 0/);
   await assertFails(load({modelUrl: shipped, transparency: 'red'}), 'invalid_argument', /^transparency: found "red"/);
 });
