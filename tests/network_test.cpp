@@ -95,7 +95,7 @@ TEST_CASE_TEMPLATE("the self-test of networks of any width and resolution is met
     // An output that is flat would be met by nearly anything.
     REQUIRE(*std::max_element(expected.begin(), expected.end()) > 1.01f / static_cast<float>(v.classes));
     CHECK(largest_difference(run_self_test<B>(model), expected) <= 1e-4);
-    CHECK(largest_difference(run_self_test<B>(model, 3), expected) <= 1e-4);
+    CHECK(largest_difference(run_self_test<B>(model, support::thread_counts({1, 3}).back()), expected) <= 1e-4);
   }
 }
 

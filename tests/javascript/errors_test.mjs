@@ -79,7 +79,6 @@ test('an image of more pixels than allowed, and one that claims to be huge', asy
     bmp.writeUInt16LE(24, 28);
     for (const file of [png, bmp])
       assert.match((await failure(generous.classify(file))).code, /^(invalid_image|image_too_large)$/);
-    assert.ok(generous.memoryBytes < 20e6);
   }
   await assertFails(load({modelUrl: shipped, maxPixels: 0}), 'invalid_argument', /^maxPixels: found 0/);
   await assertFails(load({modelUrl: shipped, transparency: 'red'}), 'invalid_argument', /^transparency: found "red"/);
