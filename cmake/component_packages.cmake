@@ -1,7 +1,10 @@
 # What each component needs: the package that find_package() looks for, and the target of it that is linked.
 # Read by the build and, installed, by mobilenet-config.cmake.
 
-set(mobilenet_convert_package Threads)  # a library of its own: what it is built with is not needed to use it
+# Libraries of their own: what they are built with is not needed to use them.
+set(mobilenet_c_package Threads)
+set(mobilenet_c_library Threads::Threads)
+set(mobilenet_convert_package Threads)
 set(mobilenet_convert_library Threads::Threads)
 
 set(mobilenet_decode_package Stb)

@@ -11,17 +11,17 @@ set(mobilenet_decode_turbojpeg_headers image/decode_turbojpeg.hpp)
 set(mobilenet_eigen_headers backends/eigen.hpp)
 set(mobilenet_simd_headers backends/simd.hpp backends/simd/*.hpp)
 set(mobilenet_xnnpack_headers backends/xnnpack.hpp)
-set(all_components decode decode_turbojpeg eigen simd xnnpack)  # of headers; tools/ adds mobilenet::convert
+set(all_components decode decode_turbojpeg eigen simd xnnpack)  # of headers; tools/ adds mobilenet::convert, c_interface.cmake mobilenet::c
 
 set(wanted_components ${MOBILENET_COMPONENTS})
 if(MOBILENET_COMPONENTS STREQUAL "auto")
   set(wanted_components ${all_components})
 endif()
-list(REMOVE_ITEM wanted_components convert)
+list(REMOVE_ITEM wanted_components c convert)
 foreach(component IN LISTS wanted_components)
   if(NOT component IN_LIST all_components)
     list(JOIN all_components ", " expected)
-    message(FATAL_ERROR "MOBILENET_COMPONENTS: found \"${component}\", expected auto or some of convert, ${expected}")
+    message(FATAL_ERROR "MOBILENET_COMPONENTS: found \"${component}\", expected auto or some of c, convert, ${expected}")
   endif()
 endforeach()
 

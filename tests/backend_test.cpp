@@ -1,4 +1,5 @@
 // One body for every back end: each kind of layer against the reference back end, on awkward sizes.
+#include "pack/float_to_half.hpp"
 #include "support/backends.hpp"
 #include "support/random_layer.hpp"
 
@@ -239,6 +240,31 @@ TEST_CASE_TEMPLATE("float16 kernels equal the reference on the same kernels", B,
   const auto found = run_layer<B>(layer, w, in, 1);
   const auto [low, high] = std::minmax_element(expected.begin(), expected.end());
   for (std::size_t i = 0; i < expected.size(); ++i) CHECK(std::abs(found[i] - expected[i]) <= 1e-4f * (*high - *low));
+}
+
+TEST_CASE_TEMPLATE("every kind of layer takes float16 kernels", B, MOBILENET_TEST_BACKENDS) {
+  const auto compare = [](const auto& layer) {
+    random_floats values(810);
+    const layer_weights wide = test::random_weights(layer, values);
+    std::vector<std::uint16_t> kernel(layers::packed_kernel_elements(layer));
+    std::transform(static_cast<const float*>(wide.view().kernel),
+                   static_cast<const float*>(wide.view().kernel) + kernel.size(), kernel.begin(), tools::float_to_half);
+    const weights w{kernel.data(), element::f16, wide.view().bias};
+    std::vector<tensor> in;
+    in.push_back(tensor::create(layer.in).value());
+    values.fill(in[0].data(), layer.in.elements(), -1.0f, 6.0f);
+    const auto expected = run_layer<reference>(layer, w, in, 1);
+    const auto found = run_layer<B>(layer, w, in, 1);
+    const auto [low, high] = std::minmax_element(expected.begin(), expected.end());
+    for (std::size_t i = 0; i < expected.size(); ++i) CHECK(std::abs(found[i] - expected[i]) <= 1e-4f * (*high - *low));
+  };
+  compare(layers::conv2d{{15, 17, 3}, 40, {3, 3, 2, {1, 1, 1, 1}}, layers::relu6});
+  compare(layers::conv2d{{8, 8, 5}, 20, {3, 3, 1, {1, 1, 1, 1}}, none});
+  compare(layers::depthwise_conv2d{{9, 9, 40}, {3, 3, 1, {1, 1, 1, 1}}, none});
+  compare(layers::depthwise_conv2d{{9, 9, 24}, {5, 5, 1, {2, 2, 2, 2}}, none});
+  compare(layers::pointwise_conv2d{{5, 5, 8}, 40, none});
+  compare(layers::pointwise_conv2d{{5, 5, 300}, 40, none});
+  compare(layers::dense{{1, 1, 100}, 50, none});
 }
 
 TEST_CASE_TEMPLATE("the number of threads does not change a bit", B, MOBILENET_TEST_BACKENDS) {

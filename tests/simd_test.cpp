@@ -4,6 +4,7 @@
 
 #include "support/backends.hpp"
 #include "support/mobilenet_v1.hpp"
+#include "support/mobilenet_v2.hpp"
 #include "support/random_layer.hpp"
 
 #include <mobilenet/backends/reference.hpp>
@@ -124,6 +125,26 @@ TEST_CASE("the first convolution: odd and even sizes, every kind of last panel")
       compare(layers::conv2d{in, out, {3, 3, 2, layers::same_padding(in, 3, 3, 2)}, layers::relu6}, seed++);
 }
 
+// Every target near the answer of the reference, which the file contains, and the same bits for every number of
+// threads.
+void compare_networks(const std::vector<std::byte>& bytes) {
+  const auto model = packed_model::from_bytes(bytes).value();
+  for (const simd_target target : supported_targets()) {
+    INFO(to_string(target));
+    const environment variable{std::string(to_string(target))};
+    std::vector<float> first;
+    for (const unsigned threads : support::thread_counts({1, 2, 3, 4})) {
+      auto net = network<simd>::prepare(model, {threads}).value();
+      for (std::uint32_t i = 0; i < net.input_type().elements(); ++i) net.input().data[i] = format::self_test_input(i);
+      const auto output = net.run();
+      if (threads == 1) first.assign(output.begin(), output.end());
+      CHECK(std::vector<float>(output.begin(), output.end()) == first);
+    }
+    const auto expected = model.self_test_output();
+    for (std::size_t i = 0; i < expected.size(); ++i) CHECK(first[i] == doctest::Approx(expected[i]).epsilon(1e-4));
+  }
+}
+
 TEST_CASE("whole networks on every instruction set: near the reference, the same bits for every number of threads") {
   struct variant {
     double alpha;
@@ -132,23 +153,27 @@ TEST_CASE("whole networks on every instruction set: near the reference, the same
   };
   // 0.25 and 128 pixels chain the first blocks through rings; 0.4 has channels that fill no block.
   for (const variant& v : {variant{0.25, 128, element::f32}, {0.4, 97, element::f32}, {0.25, 65, element::f16}}) {
-    const auto bytes = tools::write_packed_model(test::mobilenet_v1(v.alpha, v.resolution, 30), v.type).value();
-    const auto model = packed_model::from_bytes(bytes).value();
-    for (const simd_target target : supported_targets()) {
-      INFO(to_string(target) << ", alpha " << v.alpha << ", resolution " << v.resolution);
-      const environment variable{std::string(to_string(target))};
-      std::vector<float> first;
-      for (const unsigned threads : support::thread_counts({1, 2, 3, 4})) {
-        auto net = network<simd>::prepare(model, {threads}).value();
-        for (std::uint32_t i = 0; i < net.input_type().elements(); ++i)
-          net.input().data[i] = format::self_test_input(i);
-        const auto output = net.run();
-        if (threads == 1) first.assign(output.begin(), output.end());
-        CHECK(std::vector<float>(output.begin(), output.end()) == first);
-      }
-      const auto expected = model.self_test_output();
-      for (std::size_t i = 0; i < expected.size(); ++i) CHECK(first[i] == doctest::Approx(expected[i]).epsilon(1e-4));
-    }
+    INFO("alpha " << v.alpha << ", resolution " << v.resolution);
+    compare_networks(tools::write_packed_model(test::mobilenet_v1(v.alpha, v.resolution, 30), v.type).value());
+  }
+}
+
+TEST_CASE("whole networks of MobileNet v2 on every instruction set: near the reference, the same bits") {
+  struct variant {
+    double alpha;
+    std::uint32_t multiple;
+    std::uint32_t resolution;
+    element type;
+  };
+  // 0.35 ends in half panels; 224 pixels chain its first blocks, which add from a ring. 0.9 has channels that are not
+  // multiples of anything, and images of one position at its end.
+  for (const variant& v : {variant{0.35, 8, 224, element::f32},
+                           {0.35, 8, 96, element::f16},
+                           {0.9, 1, 32, element::f32},
+                           {1.0, 8, 65, element::f16}}) {
+    INFO("alpha " << v.alpha << ", resolution " << v.resolution);
+    compare_networks(
+        tools::write_packed_model(test::mobilenet_v2(v.alpha, v.multiple, v.resolution, 30), v.type).value());
   }
 }
 

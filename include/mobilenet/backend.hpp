@@ -85,6 +85,9 @@ concept operation = std::movable<Op> && requires(Op& op, Context& context, const
 /// The back end defines op<Layer>.
 template <class B, class Layer>
 concept provides = requires { sizeof(typename B::template op<Layer>); };
+/// The back end defines op<Layer>, and it is an operation.
+template <class B, class Layer>
+concept required_operation = provides<B, Layer> && operation<typename B::template op<Layer>, typename B::context, Layer>;
 /// The back end defines op<Layer> as an operation, or leaves it to the reference back end.
 template <class B, class Layer>
 concept optional_operation = !provides<B, Layer> || operation<typename B::template op<Layer>, typename B::context, Layer>;
@@ -120,12 +123,12 @@ concept backend =
       { B::bytes(t) } -> std::same_as<std::size_t>;
     } &&
     (!has_own_layout<B> || layout_changes<B>) && (!has_fused<B> || fused_operation<B>) &&
-    operation<typename B::template op<layers::conv2d>, typename B::context, layers::conv2d> &&
-    operation<typename B::template op<layers::depthwise_conv2d>, typename B::context, layers::depthwise_conv2d> &&
-    operation<typename B::template op<layers::pointwise_conv2d>, typename B::context, layers::pointwise_conv2d> &&
-    operation<typename B::template op<layers::global_average_pool>, typename B::context, layers::global_average_pool> &&
-    operation<typename B::template op<layers::dense>, typename B::context, layers::dense> &&
-    operation<typename B::template op<layers::add>, typename B::context, layers::add> &&
+    required_operation<B, layers::conv2d> &&
+    required_operation<B, layers::depthwise_conv2d> &&
+    required_operation<B, layers::pointwise_conv2d> &&
+    required_operation<B, layers::global_average_pool> &&
+    required_operation<B, layers::dense> &&
+    required_operation<B, layers::add> &&
     optional_operation<B, layers::softmax> &&
     optional_operation<B, layers::activation> &&
     optional_operation<B, layers::global_max_pool>;

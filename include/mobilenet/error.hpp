@@ -69,6 +69,20 @@ class exception : public std::runtime_error {
 };
 #endif
 
+namespace detail {
+// What a pointer from std::get_if() points to. result's contract says that it is not null: a compiler that cannot see
+// that warns (-Wnull-dereference).
+template <class T>
+constexpr T& not_null(T* pointer) noexcept {
+#if defined(_MSC_VER)
+  __assume(pointer != nullptr);
+#else
+  if (pointer == nullptr) __builtin_unreachable();
+#endif
+  return *pointer;
+}
+}  // namespace detail
+
 /// Either a T or an error. Asking the wrong one of the two is undefined, as with std::expected.
 /// E is the application's own error type where it is not the library's; value() then does not compile.
 template <class T, class E = error>
@@ -80,15 +94,15 @@ class [[nodiscard]] result {
   bool has_value() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
 
-  T& operator*() & noexcept { return *std::get_if<0>(&state_); }
-  const T& operator*() const& noexcept { return *std::get_if<0>(&state_); }
+  T& operator*() & noexcept { return detail::not_null(std::get_if<0>(&state_)); }
+  const T& operator*() const& noexcept { return detail::not_null(std::get_if<0>(&state_)); }
   /// By value, so that  for (auto& p : *classifier.classify(image))  does not loop over a dead temporary.
-  T operator*() && noexcept(std::is_nothrow_move_constructible_v<T>) { return std::move(*std::get_if<0>(&state_)); }
-  T* operator->() noexcept { return std::get_if<0>(&state_); }
-  const T* operator->() const noexcept { return std::get_if<0>(&state_); }
+  T operator*() && noexcept(std::is_nothrow_move_constructible_v<T>) { return std::move(detail::not_null(std::get_if<0>(&state_))); }
+  T* operator->() noexcept { return &detail::not_null(std::get_if<0>(&state_)); }
+  const T* operator->() const noexcept { return &detail::not_null(std::get_if<0>(&state_)); }
 
-  const E& error() const& noexcept { return *std::get_if<1>(&state_); }
-  E&& error() && noexcept { return std::move(*std::get_if<1>(&state_)); }
+  const E& error() const& noexcept { return detail::not_null(std::get_if<1>(&state_)); }
+  E&& error() && noexcept { return std::move(detail::not_null(std::get_if<1>(&state_))); }
 
 #if MOBILENET_EXCEPTIONS
   /// The value. Throws mobilenet::exception if there is none.

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <variant>
 
 MOBILENET_NAMESPACE_BEGIN
 
@@ -267,5 +268,8 @@ class reference::op<layers::activation> : prepared<layers::activation> {
 };
 
 static_assert(backend<reference>);
+static_assert([]<class... Layers>(const std::variant<Layers...>*) { return (provides<reference, Layers> && ...); }(
+                  static_cast<const layers::any_layer*>(nullptr)),
+              "the reference back end computes every kind of layer");
 
 MOBILENET_NAMESPACE_END

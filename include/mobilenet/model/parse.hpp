@@ -333,7 +333,7 @@ class model_parser {
 
   // Bounds the memory of an execution: the values that exist at one time, whatever is fused or converted.
   result<void> check_lifetimes() {
-    std::vector<std::size_t> last_read(values_.size());
+    std::vector<std::size_t> last_read(made_.nodes.size() + 1);  // by value: the input first
     last_read.back() = made_.nodes.size();
     for (std::size_t i = 0; i < made_.nodes.size(); ++i)
       for (const value_id in : made_.nodes[i].inputs)

@@ -1,6 +1,9 @@
 // Each component must bring its package: its headers are found and its library is linked.
 #include <mobilenet/mobilenet.hpp>
 
+#ifdef WITH_C
+#include <mobilenet.h>
+#endif
 #ifdef WITH_CONVERT
 #include <mobilenet/convert.hpp>
 #endif
@@ -24,6 +27,9 @@
 #include <cstdio>
 
 int main() {
+#ifdef WITH_C
+  if (mobilenet_open("no such file.mnet", 1, nullptr, nullptr) != MOBILENET_INVALID_ARGUMENT) return 1;
+#endif
 #ifdef WITH_CONVERT
   if (mobilenet::convert_model("no such folder")) return 1;
 #endif

@@ -307,18 +307,11 @@ class simd::fused {
       const std::size_t to = row % s.rows;
       std::size_t piece = std::min({end - row, source.rows - from, s.rows - to});
       if (s.add) piece = std::min(piece, shortcut.rows - row % shortcut.rows);
-      float* const out_piece = out + to * out_row;
-      const std::size_t first_panel = is_last ? at.first_panel : 0;
-      const std::size_t end_panel = is_last ? at.end_panel : layers::panels(s.out.channels);
-      s.pointwise->run_slice(at.c, source.data + from * in_row, source.rows * in.width, piece * in.width, out_piece,
-                             s.rows * out_row, first_panel, end_panel);
-      if (s.add)
-        for (std::size_t panel = first_panel; panel < end_panel; ++panel) {
-          float* const sum = out_piece + panel * s.rows * out_row;
-          const float* const added = shortcut.data + panel * shortcut.rows * out_row + row % shortcut.rows * out_row;
-          at.c.kernels().add(
-              {.in = {sum, added}, .count = piece * out_row, .out = sum, .activation = s.add->activation});
-        }
+      addend added;
+      if (s.add) added = {shortcut.data + row % shortcut.rows * out_row, shortcut.rows * out_row, s.add->activation};
+      s.pointwise->run_slice(at.c, source.data + from * in_row, source.rows * in.width, piece * in.width,
+                             out + to * out_row, s.rows * out_row, is_last ? at.first_panel : 0,
+                             is_last ? at.end_panel : layers::panels(s.out.channels), added);
       row += piece;
     }
   }

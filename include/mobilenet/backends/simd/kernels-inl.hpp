@@ -43,26 +43,33 @@ namespace simd_kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The register tile: up to tile_rows positions by tile_panels panels of tile_lanes channels. Ten sums and more
-// keep both FMA units of an AVX2 processor busy; what bounds them is the number of registers.
-#if HWY_TARGET <= HWY_AVX3  // 32 registers of 16 lanes
+// What decides the register tiles of an instruction set: a tile computes some positions by tile_panels panels of
+// tile_lanes channels, for the last panels of a layer fewer channels. Ten sums and more keep both FMA units of an AVX2
+// processor busy; what bounds them is the number of registers. `reserved_registers` hold neither sums nor weights.
+#if HWY_TARGET <= HWY_AVX3  // registers of 16 lanes
 inline constexpr simd_target compiled_for = simd_target::avx512;
-inline constexpr std::size_t tile_rows = 12, tile_panels = 2, tile_lanes = 16, register_count = 32;
-#elif HWY_TARGET == HWY_AVX2                                                // 16 registers of 8 lanes
+inline constexpr std::size_t tile_panels = 2, tile_lanes = 16, last_channels = 3;
+inline constexpr std::size_t register_count = 32, reserved_registers = 1;
+#elif HWY_TARGET == HWY_AVX2                                                // of 8 lanes
 inline constexpr simd_target compiled_for = simd_target::avx2;
-inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16, register_count = 16;
-#elif HWY_ARCH_ARM && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128  // NEON: 32 registers of 4 lanes
+inline constexpr std::size_t tile_panels = 1, tile_lanes = 16, last_channels = 1;
+inline constexpr std::size_t register_count = 16, reserved_registers = 1;
+#elif HWY_ARCH_ARM && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128  // NEON: of 4 lanes
 inline constexpr simd_target compiled_for = simd_target::neon;
-inline constexpr std::size_t tile_rows = 6, tile_panels = 1, tile_lanes = 16, register_count = 32;
-#elif HWY_TARGET == HWY_SSE4  // 16 registers of 4 lanes, no FMA: a product needs one more
+inline constexpr std::size_t tile_panels = 1, tile_lanes = 16, last_channels = 1;
+inline constexpr std::size_t register_count = 32, reserved_registers = 1;
+#elif HWY_TARGET == HWY_SSE4  // of 4 lanes, no FMA: a product needs a register
 inline constexpr simd_target compiled_for = simd_target::sse4;
-inline constexpr std::size_t tile_rows = 5, tile_panels = 1, tile_lanes = 8, register_count = 16;
-#elif HWY_TARGET == HWY_WASM  // 16 registers of 4 lanes on an x86 host; a product may need one more
+inline constexpr std::size_t tile_panels = 1, tile_lanes = 8, last_channels = 1;
+inline constexpr std::size_t register_count = 16, reserved_registers = 3;
+#elif HWY_TARGET == HWY_WASM  // of 4 lanes; on an x86 host a product needs a register, and so do addresses
 inline constexpr simd_target compiled_for = simd_target::baseline;
-inline constexpr std::size_t tile_rows = 4, tile_panels = 1, tile_lanes = 8, register_count = 16;
+inline constexpr std::size_t tile_panels = 1, tile_lanes = 8, last_channels = 1;
+inline constexpr std::size_t register_count = 16, reserved_registers = 5;
 #else
 inline constexpr simd_target compiled_for = simd_target::baseline;
-inline constexpr std::size_t tile_rows = 1, tile_panels = 1, tile_lanes = 8, register_count = 0;
+inline constexpr std::size_t tile_panels = 1, tile_lanes = 8, last_channels = 1;
+inline constexpr std::size_t register_count = 0, reserved_registers = 0;
 #endif
 
 // How far ahead of their use weights are fetched: most of them come from memory, not from a cache.
@@ -74,14 +81,13 @@ using tag = hn::CappedTag<float, L>;
 template <std::size_t L>
 inline constexpr std::size_t registers = L / hn::MaxLanes(tag<L>());
 
-// Positions of a tile of P panels of L lanes in the first layers, whose sums are short: as many as there are registers
-// for, because there the beginnings and ends of tiles are what costs. 28 and 14 also divide a row of 112 positions.
-// Other rows may take the lower tiles of short_sum_tiles().
+// Positions of the highest tile of P panels of L lanes. 28 and 14 also divide a row of 112 positions.
 template <std::size_t P, std::size_t L>
-inline constexpr std::size_t short_tile_rows = tile_lanes < 16
-                                                   ? tile_rows
-                                                   : std::min<std::size_t>(28, (register_count - 1 - P * registers<L>) /
-                                                                                   (P * registers<L>));
+inline constexpr std::size_t highest_tile = [] {
+  if (register_count == 0) return std::size_t{1};
+  constexpr std::size_t per_position = P * registers<L>;
+  return std::min<std::size_t>(28, (register_count - reserved_registers - last_channels * per_position) / per_position);
+}();
 
 template <class D>
 HWY_INLINE hn::Vec<D> load_weights(D d, const float* w) {
@@ -116,100 +122,134 @@ inline void widen(const mobilenet::weights& w, std::size_t first, std::size_t el
 template <class W>
 struct tile_arguments {
   std::size_t segment_stride;
-  std::size_t segments;
-  std::size_t tail;  // channels of a last, shorter segment
+  std::size_t channels;  // of all segments, at least last_channels
   const W* w;
   std::size_t w_panel_stride;
   const float* bias;
-  std::size_t out_stride;  // from position to position: 16, or 8 where only 8 lanes are to be written
+  std::size_t out_stride;  // from position to position: 16, or 8 where the tiles have 8 lanes
   std::size_t out_panel_stride;
   layers::range activation;
+  const float* added = nullptr;  // added to the sums of the first position and those after it; laid out as the output
+  std::size_t added_panel_stride = 0;
   const std::ptrdiff_t* steps = nullptr;  // where K < 16: from each channel to the next
-  // Weights that will be wanted later, fetched on the side: so many cache lines with each segment.
+  // Weights that are used later, fetched meanwhile: `ahead_lines` cache lines with each segment.
   const char* ahead = nullptr;
   const char* ahead_end = nullptr;
   std::size_t ahead_lines = 0;
 };
 
 // `count` tiles of R positions by P panels of L lanes; segments of K channels, input positions S floats apart.
+//
+// The last channels are added position by position, so that multiply-adds lie between the stores: on Zen 4, stores that
+// follow each other directly delay the multiply-adds of the next tile.
 template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
 HWY_NOINLINE void tiles(tile_arguments<W>& t, std::size_t count, const float* in, float* out) {
   const tag<L> d;
   constexpr std::size_t N = hn::MaxLanes(d);
   constexpr std::size_t V = registers<L>;
   using vec = hn::Vec<decltype(d)>;
+  struct row {  // one position's sums, or one channel's weights
+    vec of[P * V];
+    HWY_INLINE row() {}  // an implicit one would be compiled for another instruction set
+  };
   const std::size_t segment_stride = t.segment_stride;
   const std::size_t panel_stride = t.w_panel_stride;
-  const std::size_t segments = t.segments;
-  for (; count != 0; --count, in += R * S, out += R * t.out_stride) {
-    vec sums[R][P * V];
+  const std::size_t out_stride = L == 16 ? 16 : t.out_stride;
+  const std::size_t first_channels = t.channels - last_channels;
+  const float* last_in[last_channels];
+  MOBILENET_UNROLL
+  for (std::size_t i = 0; i < last_channels; ++i)
+    last_in[i] = in + (first_channels + i) / K * segment_stride + (first_channels + i) % K;
+  const float* added = t.added;
+
+  for (; count != 0; --count, in += R * S, out += R * out_stride) {
+    row sums[R];
     MOBILENET_UNROLL
     for (std::size_t v = 0; v < P * V; ++v) {
       const vec bias = hn::LoadU(d, t.bias + v / V * 16 + v % V * N);
       MOBILENET_UNROLL
-      for (std::size_t r = 0; r < R; ++r) sums[r][v] = bias;
+      for (std::size_t r = 0; r < R; ++r) sums[r].of[v] = bias;
     }
+    if (added != nullptr) {
+      MOBILENET_UNROLL
+      for (std::size_t v = 0; v < P * V; ++v) {
+        const float* from = added + v / V * t.added_panel_stride + v % V * N;
+        MOBILENET_UNROLL
+        for (std::size_t r = 0; r < R; ++r) sums[r].of[v] = hn::Add(sums[r].of[v], hn::LoadU(d, from + r * out_stride));
+      }
+      added += R * out_stride;
+    }
+
     const float* a = in;
     const W* w = t.w;
+    const auto load_channel = [&](const W* from) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+      row weights;
+      MOBILENET_UNROLL
+      for (std::size_t v = 0; v < P * V; ++v) weights.of[v] = load_weights(d, from + v / V * panel_stride + v % V * N);
+      return weights;
+    };
+    const auto multiply_add = [&](row& sum, const row& weights, float input) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+      const vec value = hn::Set(d, input);
+      MOBILENET_UNROLL
+      for (std::size_t v = 0; v < P * V; ++v) sum.of[v] = hn::MulAdd(weights.of[v], value, sum.of[v]);
+    };
     const auto multiply_channel = [&](std::size_t k) HWY_ATTR MOBILENET_ALWAYS_INLINE {
-      vec kernel[P * V];
+      const row weights = load_channel(w);
       MOBILENET_UNROLL
-      for (std::size_t v = 0; v < P * V; ++v) kernel[v] = load_weights(d, w + v / V * panel_stride + v % V * N);
-      MOBILENET_UNROLL
-      for (std::size_t r = 0; r < R; ++r) {
-        const vec value = hn::Set(d, a[r * S + k]);
-        MOBILENET_UNROLL
-        for (std::size_t v = 0; v < P * V; ++v) sums[r][v] = hn::MulAdd(kernel[v], value, sums[r][v]);
-      }
+      for (std::size_t r = 0; r < R; ++r) multiply_add(sums[r], weights, a[r * S + k]);
       w += 16;
     };
     if constexpr (K < 16) {
       // Short segments: one loop over all of them, as the end of each would be a mispredicted branch.
       const std::ptrdiff_t* steps = t.steps;
 #pragma GCC unroll 1
-      for (const std::ptrdiff_t* end = steps + segments * K; steps != end; ++steps) {
+      for (const std::ptrdiff_t* end = steps + first_channels; steps != end; ++steps) {
         multiply_channel(0);
         a += *steps;
       }
     } else {
       const std::size_t ahead_lines = t.ahead < t.ahead_end ? t.ahead_lines : 0;
       const char* ahead = t.ahead;
-      for (std::size_t s = 0; s < segments; ++s, a += segment_stride) {
+      for (std::size_t left = first_channels; left != 0; a += segment_stride) {
         for (std::size_t i = 0; i < ahead_lines; ++i, ahead += 64) __builtin_prefetch(ahead, 0, 2);
+        const std::size_t channels = std::min(left, K);
 #pragma GCC unroll 1
-        for (std::size_t k = 0; k < K; ++k) multiply_channel(k);
+        for (std::size_t k = 0; k < channels; ++k) multiply_channel(k);
+        left -= channels;
       }
       t.ahead = ahead;
     }
-#pragma GCC unroll 1
-    for (std::size_t k = 0; k < t.tail; ++k) multiply_channel(k);
 
+    row last_weights[last_channels];
+    MOBILENET_UNROLL
+    for (std::size_t i = 0; i < last_channels; ++i) last_weights[i] = load_channel(w + i * 16);
     const vec low = hn::Set(d, t.activation.low);
     const vec high = hn::Set(d, t.activation.high);
     MOBILENET_UNROLL
     for (std::size_t r = 0; r < R; ++r) {
       MOBILENET_UNROLL
+      for (std::size_t i = 0; i < last_channels; ++i) multiply_add(sums[r], last_weights[i], last_in[i][r * S]);
+      MOBILENET_UNROLL
       for (std::size_t v = 0; v < P * V; ++v) {
-        float* to = out + r * t.out_stride + v / V * t.out_panel_stride + v % V * N;
-        const vec value = clamp(d, sums[r][v], low, high);
-        if constexpr (N == 16) {
-          if (t.out_stride == 8) {
-            const tag<8> half;
-            hn::StoreU(hn::LowerHalf(half, value), half, to);
-            continue;
-          }
-        } else if constexpr (L == 16) {
-          if (v % V * N >= 8 && t.out_stride == 8) continue;
-        }
-        hn::StoreU(value, d, to);
+        float* to = out + r * out_stride + v / V * t.out_panel_stride + v % V * N;
+        hn::StoreU(clamp(d, sums[r].of[v], low, high), d, to);
       }
     }
+    MOBILENET_UNROLL
+    for (std::size_t i = 0; i < last_channels; ++i) last_in[i] += R * S;
   }
 }
 
-// The next smaller number of rows that even_tiles() may ask for: each down to half of tile_rows, then powers of 2.
+// Moves on by so many positions, past those that other tiles compute.
+template <class W>
+void skip(tile_arguments<W>& t, std::size_t positions) {
+  if (t.added != nullptr) t.added += positions * t.out_stride;
+}
+
+// The next smaller number of rows that even_tiles() may ask for: each down to half of the highest, then powers of 2.
+template <std::size_t P, std::size_t L>
 constexpr std::size_t next_rows(std::size_t rows) noexcept {
-  return rows > (tile_rows + 1) / 2 ? rows - 1 : std::bit_floor(rows - 1);
+  return rows > (highest_tile<P, L> + 1) / 2 ? rows - 1 : std::bit_floor(rows - 1);
 }
 
 // Calls tiles() for a number of rows that is known at run time only.
@@ -218,51 +258,84 @@ HWY_INLINE void tiles_of(std::size_t rows, tile_arguments<W>& t, std::size_t cou
   if (rows == R)
     tiles<R, P, L, K, S>(t, count, in, out);
   else if constexpr (R > 1)
-    tiles_of<next_rows(R), P, L, K, S>(rows, t, count, in, out);
+    tiles_of<next_rows<P, L>(R), P, L, K, S>(rows, t, count, in, out);
 }
 
-// Any number of positions, in tiles as equal as can be, for a tile of one row would run at a sixth of the speed:
-// 49 = 4 * 6 + 5 * 5.
+// Tiles of nearly equal heights: full ones and a rest of one row would run that row at a sixth of the speed. 49
+// positions are 4 tiles of 6 and 5 of 5.
 template <std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
 HWY_NOINLINE void even_tiles(tile_arguments<W>& t, std::size_t positions, const float* in, float* out) {
-  if (positions < (tile_rows + 1) / 2) {
+  constexpr std::size_t highest = highest_tile<P, L>;
+  if (positions < (highest + 1) / 2) {
     for (std::size_t rows; positions != 0; positions -= rows, in += rows * S, out += rows * t.out_stride) {
       rows = std::bit_floor(positions);
-      tiles_of<tile_rows, P, L, K, S>(rows, t, 1, in, out);
+      tiles_of<highest, P, L, K, S>(rows, t, 1, in, out);
+      skip(t, rows);
     }
     return;
   }
-  const std::size_t count = (positions + tile_rows - 1) / tile_rows;
+  const std::size_t count = (positions + highest - 1) / highest;
   const std::size_t rows = positions / count;
   const std::size_t longer = positions % count;
-  if (longer != 0) tiles_of<tile_rows, P, L, K, S>(rows + 1, t, longer, in, out);
   const std::size_t done = longer * (rows + 1);
-  tiles_of<tile_rows, P, L, K, S>(rows, t, count - longer, in + done * S, out + done * t.out_stride);
+  if (longer != 0) tiles_of<highest, P, L, K, S>(rows + 1, t, longer, in, out);
+  skip(t, done);
+  tiles_of<highest, P, L, K, S>(rows, t, count - longer, in + done * S, out + done * t.out_stride);
 }
 
-// The same for many positions and rarer shapes: tiles of R, the last of which computes some positions again.
+// Tiles of R positions, the last of which computes some positions again.
 template <std::size_t R, std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
 HWY_NOINLINE void overlapping_tiles(tile_arguments<W>& t, std::size_t positions, const float* in, float* out) {
   if (positions < R) return tiles<1, P, L, K, S>(t, positions, in, out);
   tiles<R, P, L, K, S>(t, positions / R, in, out);
+  if (positions % R == 0) return;
   const std::size_t last = positions - R;
-  if (positions % R != 0) tiles<R, P, L, K, S>(t, 1, in + last * S, out + last * t.out_stride);
+  skip(t, last);
+  tiles<R, P, L, K, S>(t, 1, in + last * S, out + last * t.out_stride);
 }
 
-// The same for sums of few products: tiles of the height that costs least. The beginning and the end of a tile take as
-// long as some three positions of it.
-template <std::size_t P, std::size_t L, std::size_t K, std::size_t S>
-void short_sum_tiles(tile_arguments<float>& t, std::size_t positions, const float* in, float* out) {
-  constexpr std::size_t high = short_tile_rows<P, L>;
-  constexpr std::size_t middle = std::max<std::size_t>(1, high * 4 / 7);
-  constexpr std::size_t low = std::max<std::size_t>(1, high * 2 / 7);
-  const auto cost = [=](std::size_t rows) { return (positions + rows - 1) / rows * (rows + 3); };
-  if (positions >= high && cost(high) <= std::min(cost(middle), cost(low)))
-    return overlapping_tiles<high, P, L, K, S>(t, positions, in, out);
-  if (positions >= middle && cost(middle) <= cost(low))
-    return overlapping_tiles<middle, P, L, K, S>(t, positions, in, out);
-  overlapping_tiles<low, P, L, K, S>(t, positions, in, out);
+// Any number of positions. High tiles are compiled for a few heights only, of which the one that costs least is taken:
+// the beginning and the end of a tile take as long as some three positions of it. With 25, 49 positions are two tiles.
+template <std::size_t P, std::size_t L, std::size_t K, std::size_t S, class W>
+void any_tiles(tile_arguments<W>& t, std::size_t positions, const float* in, float* out) {
+  constexpr std::size_t highest = highest_tile<P, L>;
+  if constexpr (highest <= 12) {
+    even_tiles<P, L, K, S>(t, positions, in, out);
+  } else {
+    constexpr std::size_t high = highest * 9 / 10;
+    constexpr std::size_t middle = highest * 4 / 7;
+    constexpr std::size_t low = highest * 2 / 7;
+    const auto cost = [=](std::size_t rows) { return (positions + rows - 1) / rows * (rows + 3); };
+    std::size_t best = low;
+    for (const std::size_t rows : {middle, high, highest})
+      if (positions >= rows && cost(rows) <= cost(best)) best = rows;
+    if (best == highest)
+      overlapping_tiles<highest, P, L, K, S>(t, positions, in, out);
+    else if (best == high)
+      overlapping_tiles<high, P, L, K, S>(t, positions, in, out);
+    else if (best == middle)
+      overlapping_tiles<middle, P, L, K, S>(t, positions, in, out);
+    else
+      overlapping_tiles<low, P, L, K, S>(t, positions, in, out);
+  }
 }
+
+// One panel, or only its first half if no channels lie in the other.
+template <std::size_t K, std::size_t S, class W>
+void panel_tiles(tile_arguments<W>& t, bool half, std::size_t positions, const float* in, float* out) {
+  if constexpr (tile_lanes == 16)
+    if (!half) return any_tiles<1, 16, K, S>(t, positions, in, out);
+  const float* const added = t.added;
+  any_tiles<1, 8, K, S>(t, positions, in, out);
+  if (half) return;
+  t.w += 8;
+  t.bias += 8;
+  t.added = added == nullptr ? nullptr : added + 8;
+  any_tiles<1, 8, K, S>(t, positions, in, out + 8);
+}
+
+// Whether the second half of the panel that begins at `channel` has no channels. It is not written then, nor read.
+constexpr bool is_half(std::size_t channels, std::size_t channel) noexcept { return channels - channel <= 8; }
 
 // ---- pointwise ----
 
@@ -271,6 +344,10 @@ void short_sum_tiles(tile_arguments<float>& t, std::size_t positions, const floa
 // stay in the first-level cache. AVX2 has other units for it.
 inline constexpr std::size_t widened_channels = tile_panels == 2 ? 256 : 0;
 
+// Up to so many input channels, where two panels can be computed at a time, tiles twice as high of one panel are
+// faster: sums are short, and fewer tiles have fewer beginnings and ends.
+inline constexpr std::size_t short_sum_channels = 64;
+
 // Weights as W, for tiles that read them as T.
 template <class T, class W>
 void pointwise_panels(const pointwise_arguments& p) {
@@ -278,8 +355,11 @@ void pointwise_panels(const pointwise_arguments& p) {
   const W* kernel = static_cast<const W*>(p.weights.kernel);
   alignas(64) [[maybe_unused]] float widened[std::is_same_v<T, W> ? 1 : tile_panels * widened_channels * 16];
   for (std::size_t panel = p.first_panel; panel < p.end_panel;) {
+    const bool half = is_half(p.out_channels, panel * 16);
+    const bool pair = tile_panels == 2 && p.in_channels > short_sum_channels && panel + 1 < p.end_panel &&
+                      !is_half(p.out_channels, (panel + 1) * 16);
+    const std::size_t panels = pair ? 2 : 1;
     const W* stored = kernel + panel * panel_elements;
-    const std::size_t panels = std::min(tile_panels, p.end_panel - panel);
     const T* w;
     if constexpr (std::is_same_v<T, W>) {
       w = stored;
@@ -288,53 +368,47 @@ void pointwise_panels(const pointwise_arguments& p) {
       w = widened;
     }
     tile_arguments<T> t{.segment_stride = p.in_block_stride,
-                        .segments = p.in_channels / 16,
-                        .tail = p.in_channels % 16,
+                        .channels = p.in_channels,
                         .w = w,
                         .w_panel_stride = panel_elements,
                         .bias = p.weights.bias + panel * 16,
                         .out_stride = block_width(p.out_channels),
                         .out_panel_stride = p.out_block_stride,
-                        .activation = p.activation};
+                        .activation = p.activation,
+                        .added = p.added_to(panel),
+                        .added_panel_stride = p.added_block_stride};
     // Each panel's tiles fetch as many weights as they read, `ahead_bytes` further on: later panels, and later layers,
     // for the file has them in the order of their use. Where the end of the file is passed nothing happens.
-    const std::size_t tile_count = (p.positions + tile_rows - 1) / tile_rows;
-    const std::size_t lines = tile_panels * panel_elements * sizeof(W) / 64;
+    const std::size_t tile_count = p.positions / highest_tile<tile_panels, tile_lanes> + 1;
+    const std::size_t lines = panels * panel_elements * sizeof(W) / 64;
     t.ahead = reinterpret_cast<const char*>(stored) + ahead_bytes;
     t.ahead_end = t.ahead + lines * 64;
-    t.ahead_lines = lines / std::max<std::size_t>(1, t.segments * tile_count) + 1;
+    t.ahead_lines = lines / std::max<std::size_t>(1, p.in_channels / 16 * tile_count) + 1;
     float* out = p.out + panel * p.out_block_stride;
-    if (panels == tile_panels)
-      even_tiles<tile_panels, tile_lanes, 16, 16>(t, p.positions, p.in, out);
+    if (pair)
+      any_tiles<tile_panels, tile_lanes, 16, 16>(t, p.positions, p.in, out);
     else
-      overlapping_tiles<tile_rows, 1, tile_lanes, 16, 16>(t, p.positions, p.in, out);
+      panel_tiles<16, 16>(t, half, p.positions, p.in, out);
     panel += panels;
-    if (tile_lanes == 8 && p.out_channels > 8) {
-      t.w += 8;
-      t.bias += 8;
-      even_tiles<1, tile_lanes, 16, 16>(t, p.positions, p.in, out + 8);
-    }
   }
 }
 
 // From a block of 8 channels or fewer.
 inline void pointwise_narrow(const pointwise_arguments& p) {
-  alignas(64) float widened[8 * 16];
-  const std::size_t out_stride = block_width(p.out_channels);
+  // Zeros, where a tile adds more channels than there are: all 8 lanes of the input hold numbers.
+  alignas(64) float widened[8 * 16] = {};
   for (std::size_t panel = p.first_panel; panel < p.end_panel; ++panel) {
     widen(p.weights, panel * p.in_channels * 16, p.in_channels * 16, widened);
-    for (std::size_t lane = 0; lane < out_stride; lane += tile_lanes) {
-      tile_arguments<float> t{.segment_stride = 0,
-                              .segments = 0,
-                              .tail = p.in_channels,
-                              .w = widened + lane,
-                              .w_panel_stride = 0,
-                              .bias = p.weights.bias + panel * 16 + lane,
-                              .out_stride = out_stride,
-                              .out_panel_stride = p.out_block_stride,
-                              .activation = p.activation};
-      short_sum_tiles<1, tile_lanes, 16, 8>(t, p.positions, p.in, p.out + panel * p.out_block_stride + lane);
-    }
+    tile_arguments<float> t{.segment_stride = 0,
+                            .channels = std::max(p.in_channels, last_channels),
+                            .w = widened,
+                            .w_panel_stride = 0,
+                            .bias = p.weights.bias + panel * 16,
+                            .out_stride = block_width(p.out_channels),
+                            .out_panel_stride = 0,
+                            .activation = p.activation,
+                            .added = p.added_to(panel)};
+    panel_tiles<16, 8>(t, is_half(p.out_channels, panel * 16), p.positions, p.in, p.out + panel * p.out_block_stride);
   }
 }
 
@@ -348,131 +422,128 @@ inline void pointwise(const pointwise_arguments& p) noexcept {
 
 // ---- depthwise ----
 
-// One output row of one block of channels, 3x3: what all its tiles share.
-struct depthwise_row {
-  const float* in[3];   // the input rows under the window that exist
-  std::size_t rows;     // how many do
-  const float* kernel;  // the first of those rows' weights
+// One block of channels of a 3x3 depthwise convolution.
+struct depthwise_block {
+  const float* in;  // a ring of in_rows rows
+  std::size_t in_rows, in_width, in_height;
+  std::size_t left, top;  // padding
+  const float* kernel;
   const float* bias;
-  std::size_t in_width, left;
+  std::size_t out_width;
   std::size_t lanes;  // to compute
-  float* out;
   layers::range activation;
-  const float* zeros;  // one position, for windows that reach one column past an edge
 };
 
-// Lanes to compute at a time, at most. With stride 1, registers of 16 measured 12 % slower than those of 8.
-template <std::size_t Stride, std::size_t W>
-inline constexpr std::size_t depthwise_lanes = Stride == 1 ? 8 : W;
+// One register of lanes of one output row, column by column: a column of the input is loaded once, and added to the
+// windows that it lies in. Positions are W floats apart; Rows rows of the windows lie inside the input.
+template <std::size_t Rows, std::size_t Stride, std::size_t W, class D>
+HWY_INLINE void depthwise_columns(D d, const depthwise_block& b, const float* const (&in)[Rows], const float* kernel,
+                                  std::size_t lane, float* out) {
+  using vec = hn::Vec<D>;
+  const vec low = hn::Set(d, b.activation.low);
+  const vec high = hn::Set(d, b.activation.high);
+  const vec bias = hn::LoadU(d, b.bias + lane);
+  vec w[Rows][3];
+  MOBILENET_UNROLL
+  for (std::size_t i = 0; i < Rows; ++i) {
+    MOBILENET_UNROLL
+    for (std::size_t j = 0; j < 3; ++j) w[i][j] = hn::LoadU(d, kernel + (i * 3 + j) * 16 + lane);
+  }
+  struct column {
+    vec value[Rows];
+    HWY_INLINE column() {}  // an implicit one would be compiled for another instruction set
+  };
+  const auto load = [&](std::ptrdiff_t x) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+    column c;
+    MOBILENET_UNROLL
+    for (std::size_t i = 0; i < Rows; ++i)
+      c.value[i] = hn::LoadU(d, in[i] + x * static_cast<std::ptrdiff_t>(W) + static_cast<std::ptrdiff_t>(lane));
+    return c;
+  };
+  // Adds a column that is the window's j-th.
+  const auto add = [&](vec sum, const column& c, std::size_t j) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+    MOBILENET_UNROLL
+    for (std::size_t i = 0; i < Rows; ++i) sum = hn::MulAdd(c.value[i], w[i][j], sum);
+    return sum;
+  };
+  out += lane;
+  const auto store = [&](vec sum) HWY_ATTR MOBILENET_ALWAYS_INLINE {
+    hn::StoreU(clamp(d, sum, low, high), d, out);
+    out += W;
+  };
 
-// `count` tiles of C output columns from column x on; positions are W floats apart.
-template <std::size_t C, std::size_t Stride, std::size_t W>
-HWY_NOINLINE void depthwise_tiles(const depthwise_row& row, std::size_t count, std::size_t x) {
-  const tag<depthwise_lanes<Stride, W>> d;  // one register
-  using vec = hn::Vec<decltype(d)>;
-  constexpr std::size_t columns = (C - 1) * Stride + 3;
-  const vec low = hn::Set(d, row.activation.low);
-  const vec high = hn::Set(d, row.activation.high);
-  const std::size_t rows = row.rows;
-  const std::size_t lanes = row.lanes;
-  for (; count != 0; --count, x += C) {
-    const bool before = x * Stride < row.left;
-    const bool after = x * Stride + columns > row.in_width + row.left;
-    // Signed: the first column may lie before the input.
-    const auto first = static_cast<std::ptrdiff_t>((x * Stride - row.left) * W);
-    for (std::size_t lane = 0; lane < lanes; lane += hn::MaxLanes(d)) {
-      vec sums[C];
-      MOBILENET_UNROLL
-      for (std::size_t c = 0; c < C; ++c) sums[c] = hn::LoadU(d, row.bias + lane);
-      const float* kernel = row.kernel + lane;
-      for (std::size_t i = 0; i < rows; ++i, kernel += 3 * 16) {
-        const float* in = row.in[i] + first + lane;
-        const float* in_first = before ? row.zeros : in;
-        const float* in_last = after ? row.zeros : in + (columns - 1) * W;
-        vec w[3];
-        MOBILENET_UNROLL
-        for (std::size_t j = 0; j < 3; ++j) w[j] = hn::LoadU(d, kernel + j * 16);
-        MOBILENET_UNROLL
-        for (std::size_t column = 0; column < columns; ++column) {
-          const vec value = hn::LoadU(d, column == 0 ? in_first : column == columns - 1 ? in_last : in + column * W);
-          MOBILENET_UNROLL
-          for (std::size_t j = 0; j < 3; ++j)
-            if (column >= j && (column - j) % Stride == 0 && (column - j) / Stride < C)
-              sums[(column - j) / Stride] = hn::MulAdd(value, w[j], sums[(column - j) / Stride]);
-        }
-      }
-      float* out = row.out + x * W + lane;
-      MOBILENET_UNROLL
-      for (std::size_t c = 0; c < C; ++c) hn::StoreU(clamp(d, sums[c], low, high), d, out + c * W);
+  // Only the first window's first column, and the last one's last, may lie outside.
+  const auto left = static_cast<std::ptrdiff_t>(b.left);
+  const auto windows = static_cast<std::ptrdiff_t>(b.out_width);
+  const auto width = static_cast<std::ptrdiff_t>(b.in_width);
+  vec current = bias;  // sum of the window that is completed next
+  if (left == 0) current = add(current, load(0), 0);
+  std::ptrdiff_t x = 1 - left;
+  if constexpr (Stride == 1) {
+    const column second = load(x++);
+    current = add(current, second, 1);
+    vec next = add(bias, second, 0);
+    const std::ptrdiff_t end = std::min(windows + x, width);
+#pragma GCC unroll 1
+    for (; x < end; ++x) {
+      // The store comes first: g++ would otherwise read the column from memory for each of its nine uses.
+      const column c = load(x);
+      store(add(current, c, 2));
+      current = add(next, c, 1);
+      next = add(bias, c, 0);
     }
+    if (x < windows + 2 - left) store(current);
+  } else {
+    const std::ptrdiff_t end = std::min(windows * 2 + x, width - 1);
+#pragma GCC unroll 1
+    for (; x < end; x += 2) {
+      current = add(current, load(x), 1);
+      const column c = load(x + 1);
+      store(add(current, c, 2));
+      current = add(bias, c, 0);
+    }
+    if (x < windows * 2 + 1 - left) store(add(current, load(x), 1));
   }
 }
 
-inline constexpr std::size_t tile_columns = 7;
-
-// Calls depthwise_tiles() for a number of columns that is known at run time only: 7, 6, 5, 4, 2 or 1.
-template <std::size_t C, std::size_t Stride>
-HWY_INLINE void depthwise_tiles_of(std::size_t columns, const depthwise_row& row, std::size_t count, std::size_t x) {
-  if (columns == C)
-    depthwise_tiles<C, Stride, 16>(row, count, x);
-  else if constexpr (C > 1)
-    depthwise_tiles_of<(C > 4 ? C - 1 : C / 2), Stride>(columns, row, count, x);
+// Output row y, whose windows have Rows rows inside the input.
+template <std::size_t Rows, std::size_t Stride, std::size_t W>
+HWY_NOINLINE void depthwise_row(const depthwise_block& b, std::size_t y, float* out) {
+  const std::size_t first = std::max(y * Stride, b.top);  // row of the padded input
+  const float* in[Rows];
+  for (std::size_t i = 0; i < Rows; ++i) in[i] = b.in + (first - b.top + i) % b.in_rows * b.in_width * W;
+  const float* kernel = b.kernel + (first - y * Stride) * 3 * 16;
+  const tag<W> d;
+  for (std::size_t lane = 0; lane < b.lanes; lane += hn::MaxLanes(d))
+    depthwise_columns<Rows, Stride, W>(d, b, in, kernel, lane, out);
 }
 
-// All columns of a row, in tiles as equal as can be.
-template <std::size_t Stride>
-void depthwise_columns(const depthwise_row& row, std::size_t columns, std::size_t width) {
-  if (width == 8) {  // one layer of narrow networks
-    if (columns < tile_columns) return depthwise_tiles<1, Stride, 8>(row, columns, 0);
-    depthwise_tiles<tile_columns, Stride, 8>(row, columns / tile_columns, 0);
-    if (columns % tile_columns != 0) depthwise_tiles<tile_columns, Stride, 8>(row, 1, columns - tile_columns);
-    return;
-  }
-  if (columns < (tile_columns + 1) / 2) {
-    for (std::size_t x = 0, some; x < columns; x += some)
-      depthwise_tiles_of<tile_columns, Stride>(some = std::bit_floor(columns - x), row, 1, x);
-    return;
-  }
-  const std::size_t count = (columns + tile_columns - 1) / tile_columns;
-  const std::size_t some = columns / count;
-  const std::size_t longer = columns % count;
-  if (longer != 0) depthwise_tiles_of<tile_columns, Stride>(some + 1, row, longer, 0);
-  depthwise_tiles_of<tile_columns, Stride>(some, row, count - longer, longer * (some + 1));
-}
-
-template <std::size_t Stride>
+template <std::size_t Stride, std::size_t W>
 void depthwise_3x3(const depthwise_arguments& p) {
-  alignas(64) const float zeros[16] = {};
-  const std::size_t width = block_width(p.in_shape.channels);
   for (std::size_t block = 0; block * 16 < p.in_shape.channels; ++block) {
     alignas(64) float kernel[9 * 16];
     widen(p.weights, block * 9 * 16, 9 * 16, kernel);
-    const float* in = p.in + block * p.in_rows * p.in_shape.width * width;
-    depthwise_row row{.in = {},
-                      .rows = 0,
-                      .kernel = kernel,
-                      .bias = p.weights.bias + block * 16,
-                      .in_width = p.in_shape.width,
-                      .left = p.window.pad.left,
-                      .lanes = p.in_shape.channels - block * 16 > 8 ? std::size_t{16} : std::size_t{8},
-                      .out = p.out + block * p.out_block_stride,
-                      .activation = p.activation,
-                      .zeros = zeros};
-    for (std::size_t y = p.first_row; y < p.end_row; ++y, row.out += p.out_width * width) {
-      row.rows = 0;
-      for (std::size_t i = 3; i-- > 0;) {
-        // Unsigned: rows above the input wrap to huge numbers and are outside too.
-        const std::size_t in_y = y * Stride + i - p.window.pad.top;
-        if (in_y >= p.in_shape.height) continue;
-        row.in[2] = row.in[1];
-        row.in[1] = row.in[0];
-        row.in[0] = in + in_y % p.in_rows * p.in_shape.width * width;
-        row.kernel = kernel + i * 3 * 16;
-        ++row.rows;
-      }
-      depthwise_columns<Stride>(row, p.out_width, width);
-      if (row.lanes < width)
-        for (std::size_t x = 0; x < p.out_width; ++x) std::memset(row.out + x * 16 + 8, 0, 8 * sizeof(float));
+    const depthwise_block b{.in = p.in + block * p.in_rows * p.in_shape.width * W,
+                            .in_rows = p.in_rows,
+                            .in_width = p.in_shape.width,
+                            .in_height = p.in_shape.height,
+                            .left = p.window.pad.left,
+                            .top = p.window.pad.top,
+                            .kernel = kernel,
+                            .bias = p.weights.bias + block * 16,
+                            .out_width = p.out_width,
+                            .lanes = is_half(p.in_shape.channels, block * 16) ? std::size_t{8} : std::size_t{16},
+                            .activation = p.activation};
+    float* out = p.out + block * p.out_block_stride;
+    for (std::size_t y = p.first_row; y < p.end_row; ++y, out += p.out_width * W) {
+      const std::size_t first = std::max(y * Stride, b.top);
+      const std::size_t end = std::min(y * Stride + 3, b.in_height + b.top);
+      if (end - first == 3)
+        depthwise_row<3, Stride, W>(b, y, out);
+      else if (end - first == 2)
+        depthwise_row<2, Stride, W>(b, y, out);
+      else
+        depthwise_row<1, Stride, W>(b, y, out);
     }
   }
 }
@@ -510,23 +581,24 @@ inline void depthwise(const depthwise_arguments& p) noexcept {
   const std::size_t reach = (p.out_width - 1) * w.stride + 3;
   const bool common =
       w.height == 3 && w.width == 3 && w.pad.left <= 1 && reach <= std::size_t{p.in_shape.width} + w.pad.left + 1;
+  const bool narrow = block_width(p.in_shape.channels) == 8;
   if (common && w.stride == 1)
-    depthwise_3x3<1>(p);
+    narrow ? depthwise_3x3<1, 8>(p) : depthwise_3x3<1, 16>(p);
   else if (common && w.stride == 2)
-    depthwise_3x3<2>(p);
+    narrow ? depthwise_3x3<2, 8>(p) : depthwise_3x3<2, 16>(p);
   else
     depthwise_any(p);
 }
 
 // ---- convolution that reads NHWC ----
 
-// Output columns [first, end) of one output row, one position at a time.
+// One output row of a panel, one position at a time.
 template <class W>
-void convolution_columns(const convolution_arguments& p, std::size_t panel, std::size_t y, std::size_t first,
-                         std::size_t end, std::size_t lanes, float* out, std::size_t width) {
+void convolution_columns(const convolution_arguments& p, std::size_t panel, std::size_t y, std::size_t lanes,
+                         float* out, std::size_t width) {
   const tag<8> d;
   constexpr std::size_t N = hn::MaxLanes(d);
-  for (std::size_t x = first; x < end; ++x)
+  for (std::size_t x = 0; x < p.out_width; ++x)
     for (std::size_t lane = 0; lane < lanes; lane += N) {
       auto sum = hn::LoadU(d, p.weights.bias + panel * 16 + lane);
       std::size_t element = panel * p.window.height * p.window.width * p.in_shape.channels;
@@ -565,73 +637,89 @@ struct inside {
 
 // The first layer: 3x3, stride 2, on 3 channels. A window is nine contiguous floats of each of three input rows,
 // and those of neighbouring positions begin six floats apart, so the tiles of the pointwise kernel do it.
-// Lanes [lane, lane + L) of P panels, all columns of the rows whose windows lie inside from left to right.
-template <std::size_t P, std::size_t L>
-void rgb_rows(const convolution_arguments& p, std::size_t panel, std::size_t lane) {
-  const std::size_t width = block_width(p.out_channels);
-  const std::size_t in_row = std::size_t{p.in_shape.width} * 3;
-  alignas(64) float widened[P * 27 * 16];
-  const float* kernel = static_cast<const float*>(p.weights.kernel) + panel * 27 * 16;
-  if (p.weights.type == element::f16) {
-    widen(p.weights, panel * 27 * 16, P * 27 * 16, widened);
-    kernel = widened;
-  }
-  std::ptrdiff_t steps[27];
-  for (std::size_t k = 0; k < 27; ++k)
-    steps[k] = k % 9 == 8 ? static_cast<std::ptrdiff_t>(in_row) - 8 : std::ptrdiff_t{1};
-  for (std::size_t y = p.first_row; y < p.end_row; ++y) {
-    const inside in(p, y);
-    if (!in.any()) continue;
-    tile_arguments<float> t{.segment_stride = in_row,
-                            .segments = in.end_row - in.first_row,
-                            .tail = 0,
-                            .w = kernel + in.first_row * 9 * 16 + lane,
-                            .w_panel_stride = 27 * 16,
-                            .bias = p.weights.bias + panel * 16 + lane,
-                            .out_stride = width,
-                            .out_panel_stride = p.out_rows * p.out_width * width,
-                            .activation = p.activation,
-                            .steps = steps};
-    short_sum_tiles<P, L, 9, 6>(
-        t, in.end_column - in.first_column,
-        p.in + (y * 2 + in.first_row - p.window.pad.top) * in_row + (in.first_column * 2 - p.window.pad.left) * 3,
-        p.out + ((panel * p.out_rows + y % p.out_rows) * p.out_width + in.first_column) * width + lane);
+inline constexpr std::size_t rgb_window = 27;
+
+// A window that lies partly outside the input, with zeros there.
+inline void copy_rgb_window(const convolution_arguments& p, std::size_t y, std::size_t x, float* window) {
+  for (std::size_t i = 0; i < 9; ++i) {
+    // Unsigned: positions above or left of the input wrap to huge numbers and are outside too.
+    const std::size_t in_y = y * 2 + i / 3 - p.window.pad.top;
+    const std::size_t in_x = x * 2 + i % 3 - p.window.pad.left;
+    const bool exists = in_y < p.in_shape.height && in_x < p.in_shape.width;
+    for (std::size_t c = 0; c < 3; ++c)
+      window[i * 3 + c] = exists ? p.in[(in_y * p.in_shape.width + in_x) * 3 + c] : 0.0f;
   }
 }
 
-inline void convolution(const convolution_arguments& p) noexcept {
+// From each float of a window to the next, if its rows are so far apart.
+struct rgb_steps {
+  std::ptrdiff_t of[rgb_window];
+  explicit rgb_steps(std::size_t row) {
+    for (std::size_t k = 0; k < rgb_window; ++k) of[k] = k % 9 == 8 ? static_cast<std::ptrdiff_t>(row) - 8 : 1;
+  }
+};
+
+inline void convolution_rgb(const convolution_arguments& p) {
   const std::size_t width = block_width(p.out_channels);
-  const bool rgb = p.window.height == 3 && p.window.width == 3 && p.in_shape.channels == 3 && p.window.stride == 2;
-  for (std::size_t panel = 0; rgb && panel * 16 < p.out_channels;) {
-    const std::size_t channels = p.out_channels - panel * 16;
-    if (tile_panels == 2 && channels > 24) {
-      rgb_rows<tile_panels, 16>(p, panel, 0);
-      panel += 2;
-      continue;
-    }
-    if (tile_lanes == 16 && channels > 8) {
-      rgb_rows<1, tile_lanes>(p, panel, 0);
-    } else {
-      rgb_rows<1, 8>(p, panel, 0);
-      if (channels > 8) rgb_rows<1, 8>(p, panel, 8);
-    }
-    ++panel;
-  }
-  // The columns at the edges, or all columns of any other convolution.
-  for (std::size_t y = p.first_row; y < p.end_row; ++y) {
-    const inside in(p, y);
-    const std::size_t begin = rgb && in.any() ? in.first_column : 0;
-    const std::size_t end = rgb && in.any() ? in.end_column : 0;
-    for (std::size_t panel = 0; panel * 16 < p.out_channels; ++panel) {
+  const std::size_t in_row = std::size_t{p.in_shape.width} * 3;
+  const rgb_steps steps(in_row);
+  const rgb_steps copied_steps(9);
+  for (std::size_t panel = 0; panel * 16 < p.out_channels; ++panel) {
+    const bool half = is_half(p.out_channels, panel * 16);
+    alignas(64) float kernel[rgb_window * 16];
+    widen(p.weights, panel * rgb_window * 16, rgb_window * 16, kernel);
+    const tile_arguments<float> whole{.segment_stride = in_row,
+                                      .channels = rgb_window,
+                                      .w = kernel,
+                                      .w_panel_stride = 0,
+                                      .bias = p.weights.bias + panel * 16,
+                                      .out_stride = width,
+                                      .out_panel_stride = 0,
+                                      .activation = p.activation,
+                                      .steps = steps.of};
+    for (std::size_t y = p.first_row; y < p.end_row; ++y) {
+      const inside in(p, y);
       float* out = p.out + (panel * p.out_rows + y % p.out_rows) * p.out_width * width;
-      const std::size_t lanes = p.out_channels - panel * 16 > 8 ? 16 : 8;
-      for (const auto& [from, to] : {std::pair{std::size_t{0}, begin}, std::pair{end, p.out_width}})
-        p.weights.type == element::f16 ? convolution_columns<hwy::float16_t>(p, panel, y, from, to, lanes, out, width)
-                                       : convolution_columns<float>(p, panel, y, from, to, lanes, out, width);
-      if (lanes < width)
-        for (std::size_t x = 0; x < p.out_width; ++x) std::memset(out + x * 16 + 8, 0, 8 * sizeof(float));
+      if (in.any()) {
+        auto t = whole;
+        t.channels = (in.end_row - in.first_row) * 9;
+        t.w += in.first_row * 9 * 16;
+        panel_tiles<9, 6>(
+            t, half, in.end_column - in.first_column,
+            p.in + (y * 2 + in.first_row - p.window.pad.top) * in_row + (in.first_column * 2 - p.window.pad.left) * 3,
+            out + in.first_column * width);
+      }
+      for (std::size_t x = 0; x < p.out_width; ++x) {
+        if (in.any() && x >= in.first_column && x < in.end_column) {
+          x = in.end_column - 1;
+          continue;
+        }
+        float window[rgb_window];
+        copy_rgb_window(p, y, x, window);
+        auto t = whole;
+        t.segment_stride = 9;
+        t.steps = copied_steps.of;
+        panel_tiles<9, 6>(t, half, 1, window, out + x * width);
+      }
     }
   }
+}
+
+// Any other.
+inline void convolution_any(const convolution_arguments& p) {
+  const std::size_t width = block_width(p.out_channels);
+  for (std::size_t y = p.first_row; y < p.end_row; ++y)
+    for (std::size_t panel = 0; panel * 16 < p.out_channels; ++panel) {
+      const std::size_t lanes = is_half(p.out_channels, panel * 16) ? 8 : 16;
+      float* out = p.out + (panel * p.out_rows + y % p.out_rows) * p.out_width * width;
+      p.weights.type == element::f16 ? convolution_columns<hwy::float16_t>(p, panel, y, lanes, out, width)
+                                     : convolution_columns<float>(p, panel, y, lanes, out, width);
+    }
+}
+
+inline void convolution(const convolution_arguments& p) noexcept {
+  const bool rgb = p.window.height == 3 && p.window.width == 3 && p.in_shape.channels == 3 && p.window.stride == 2;
+  rgb ? convolution_rgb(p) : convolution_any(p);
 }
 
 // ---- the end of the network ----

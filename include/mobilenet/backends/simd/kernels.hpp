@@ -22,7 +22,8 @@ namespace simd_kernels {
 constexpr std::size_t block_width(std::size_t channels) noexcept { return channels <= 8 ? 8 : 16; }
 
 /// Positions times channels: in [ceil(in_channels/16)][positions][16] to panels [first_panel, end_panel) of
-/// out [ceil(out_channels/16)][positions][16]. Blocks may lie further apart than their positions need.
+/// out [ceil(out_channels/16)][positions][16]. Blocks may lie further apart than their positions need. The second half of
+/// the last block is neither read nor written if no channels lie there.
 struct pointwise_arguments {
   const float* in;
   std::size_t in_block_stride;  ///< floats
@@ -34,6 +35,14 @@ struct pointwise_arguments {
   std::size_t out_channels;
   std::size_t first_panel, end_panel;
   layers::range activation;
+  /// A value that is added before the activation, laid out as the output from its first position on; null: nothing.
+  const float* added = nullptr;
+  std::size_t added_block_stride = 0;  ///< floats
+
+  /// What is added to one panel of the output.
+  const float* added_to(std::size_t panel) const noexcept {
+    return added == nullptr ? nullptr : added + panel * added_block_stride;
+  }
 };
 
 /// Output rows [first_row, end_row) of every block of channels; `out` is where first_row of block 0 goes. The

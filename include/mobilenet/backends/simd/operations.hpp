@@ -80,6 +80,14 @@ struct simd {
     Layer layer;
     mobilenet::weights weights;
   };
+
+  // What a pointwise convolution adds to its sums before it clamps them: laid out as its output, blocks of channels
+  // `block_stride` floats apart.
+  struct addend {
+    const float* data = nullptr;
+    std::size_t block_stride = 0;
+    layers::range activation;
+  };
 };
 
 /// The chosen kernels, the threads, and their scratch memory.
@@ -233,7 +241,8 @@ class simd::op<layers::pointwise_conv2d> : public weighted<layers::pointwise_con
   }
   // Panels [first, end) of `positions` positions; a block of input channels has `block_positions`.
   void run_slice(context& c, const float* in, std::size_t block_positions, std::size_t positions, float* out,
-                 std::size_t out_block_stride, std::size_t first, std::size_t end) const noexcept {
+                 std::size_t out_block_stride, std::size_t first, std::size_t end,
+                 const addend& added = {}) const noexcept {
     c.kernels().pointwise({.in = in,
                            .in_block_stride = block_positions * simd_kernels::block_width(layer.in.channels),
                            .positions = positions,
@@ -244,7 +253,9 @@ class simd::op<layers::pointwise_conv2d> : public weighted<layers::pointwise_con
                            .out_channels = layer.out_channels,
                            .first_panel = first,
                            .end_panel = end,
-                           .activation = layer.activation});
+                           .activation = added.data == nullptr ? layer.activation : added.activation,
+                           .added = added.data,
+                           .added_block_stride = added.block_stride});
   }
 };
 

@@ -1,0 +1,3 @@
+// options: -std=c++17
+// says: mobilenet needs C++20
+#include <mobilenet/mobilenet.hpp>

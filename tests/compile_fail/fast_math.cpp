@@ -1,0 +1,3 @@
+// options: -O2 -ffast-math
+// says: -ffast-math: the answers would differ
+#include <mobilenet/mobilenet.hpp>
