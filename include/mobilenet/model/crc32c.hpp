@@ -11,8 +11,8 @@
 MOBILENET_NAMESPACE_BEGIN
 namespace detail {
 
-// Eight tables: eight bytes a step, about 2 GB/s without any special instruction. One for WebAssembly: seven more would be
-// a twentieth of the module in gzip.
+// Eight tables: eight bytes a step, about 2 GB/s without any special instruction. One for WebAssembly: seven more would
+// be a twentieth of the module in gzip.
 #if defined(__wasm__)
 inline constexpr std::size_t crc32c_table_count = 1;
 #else
