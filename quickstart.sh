@@ -59,7 +59,7 @@ build_all() {
   say "building in $build/"
   cmake -S . -B $build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release --log-level=WARNING \
     -DMOBILENET_BUILD_TESTS="$1" -DMOBILENET_BUILD_BENCHMARKS="$1" -DMOBILENET_BUILD_EXAMPLES="$1" \
-    -DMOBILENET_WERROR="${MOBILENET_WERROR:-OFF}" > /dev/null
+    -DMOBILENET_BUILD_WASM="$1" -DMOBILENET_WERROR="${MOBILENET_WERROR:-OFF}" > /dev/null
   if [ ! -t 1 ] && [ -e $build/build.ninja ]; then quiet=(-- --quiet); fi
   cmake --build $build "${quiet[@]}"
 }

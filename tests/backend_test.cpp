@@ -83,7 +83,7 @@ void compare_with_reference(const Layer& layer, std::uint32_t seed) {
   const auto expected = run_layer<reference>(layer, weights.view(), in, 1);
   const auto [low, high] = std::minmax_element(expected.begin(), expected.end());
   const float tolerance = 1e-4f * std::max({*high - *low, std::abs(*high), 1e-3f});
-  for (const unsigned threads : {1u, 2u, 3u}) {
+  for (const unsigned threads : support::thread_counts({1, 2, 3})) {
     const auto found = run_layer<B>(layer, weights.view(), in, threads);
     float worst = 0.0f;
     for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -275,7 +275,8 @@ TEST_CASE_TEMPLATE("the number of threads does not change a bit", B, MOBILENET_T
   in.push_back(tensor::create(layer.in).value());
   values.fill(in[0].data(), layer.in.elements(), -1.0f, 6.0f);
   const auto single = run_layer<B>(layer, weights.view(), in, 1);
-  for (const unsigned threads : {2u, 3u, 4u}) CHECK(run_layer<B>(layer, weights.view(), in, threads) == single);
+  for (const unsigned threads : support::thread_counts({2, 3, 4}))
+    CHECK(run_layer<B>(layer, weights.view(), in, threads) == single);
 }
 
 }  // namespace

@@ -41,9 +41,9 @@ void for_each_decoder(const auto& check) {
     {"TurboJPEG", mobilenet::decode_turbojpeg},
 #endif
   };
-  for (const auto& [name, decode] : decoders) {
-    CAPTURE(name);
-    check([decode = decode](std::span<const std::uint8_t> jpeg) { return decode(std::as_bytes(jpeg), {}); });
+  for (const auto& one : decoders) {
+    CAPTURE(one.name);
+    check([decode = one.decode](std::span<const std::uint8_t> jpeg) { return decode(std::as_bytes(jpeg), {}); });
   }
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("JPEG: what a program may remark on but costs no pixel is no damage") 
 
 TEST_CASE("JPEG: all pixels are there without the end-of-image marker, or with half of it") {
   for (const auto& jpeg : {baseline, progressive, cmyk, restarts})
-    for (const std::size_t missing : {1, 2}) {
+    for (const std::size_t missing : {1u, 2u}) {
       CAPTURE(missing);
       check_same_pixels(std::span(jpeg).first(jpeg.size() - missing), jpeg);
       byte_vector padded(jpeg.begin(), jpeg.end() - static_cast<std::ptrdiff_t>(missing));

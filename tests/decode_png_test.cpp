@@ -200,7 +200,7 @@ TEST_CASE("PNG: headers that are not valid are refused in plain words") {
   check({{"IHDR", header(1, 1, 4, 2)}, idat, end}, "pixels of colour type 2 with 4 bits, which PNG does not have");
   check({{"IHDR", header(1, 1, 8, 5)}, idat, end}, "pixels of colour type 5 with 8 bits, which PNG does not have");
   check({{"IHDR", header(1, 1, 0, 0)}, idat, end}, "pixels of colour type 0 with 0 bits, which PNG does not have");
-  for (const std::size_t method : {10, 11, 12}) {
+  for (const std::size_t method : {10u, 11u, 12u}) {
     byte_vector odd = header(1, 1, 8, 2);
     odd[method] = 2;
     check({{"IHDR", odd}, idat, end}, "a method of compression, filtering or interlacing that PNG does not have");
@@ -224,7 +224,7 @@ TEST_CASE("PNG: data that do not inflate to its pixels are refused in plain word
   check(support::stored_zlib({0, 1, 2, 7, 3, 4}), "a row has a filter that PNG does not have");
   byte_vector zlib = support::stored_zlib({0, 1, 2, 0, 3, 4});
   const byte_vector whole_zlib = zlib;
-  for (const std::size_t at : {0, 1, 2, 3, 5}) {
+  for (const std::size_t at : {0u, 1u, 2u, 3u, 5u}) {
     zlib = whole_zlib;
     zlib[at] ^= 0x06;  // the method, its check, the kind of block, its length
     check(zlib, "its compressed data is damaged");

@@ -2,6 +2,7 @@
 // backend_test.cpp and network_test.cpp run over all back ends, this one too, on its best instruction set.
 #if MOBILENET_WITH_SIMD
 
+#include "support/backends.hpp"
 #include "support/mobilenet_v1.hpp"
 #include "support/mobilenet_v2.hpp"
 #include "support/random_layer.hpp"
@@ -90,7 +91,8 @@ void compare(const Layer& layer, std::uint32_t seed) {
       worst = difference <= worst ? worst : difference;  // NaN becomes the worst
     }
     CHECK(worst <= 2e-4f);
-    for (const unsigned threads : {2u, 3u, 4u}) CHECK(run(target, threads, layer, weights.view(), in) == found);
+    for (const unsigned threads : support::thread_counts({2, 3, 4}))
+      CHECK(run(target, threads, layer, weights.view(), in) == found);
   }
 }
 
@@ -131,7 +133,7 @@ void compare_networks(const std::vector<std::byte>& bytes) {
     INFO(to_string(target));
     const environment variable{std::string(to_string(target))};
     std::vector<float> first;
-    for (const unsigned threads : {1u, 2u, 3u, 4u}) {
+    for (const unsigned threads : support::thread_counts({1, 2, 3, 4})) {
       auto net = network<simd>::prepare(model, {threads}).value();
       for (std::uint32_t i = 0; i < net.input_type().elements(); ++i) net.input().data[i] = format::self_test_input(i);
       const auto output = net.run();
@@ -189,7 +191,7 @@ TEST_CASE("networks in an unusual order: layouts change where they must") {
   add(layers::conv2d{{9, 7, 20}, 18, {3, 3, 1, {1, 1, 1, 1}}, layers::relu6}, 9 * 20 * 18, 18);
   const auto bytes = tools::write_packed_model(test::chained(source)).value();
   const auto model = packed_model::from_bytes(bytes).value();
-  auto net = network<simd>::prepare(model, {2}).value();
+  auto net = network<simd>::prepare(model, {support::thread_counts({1, 2}).back()}).value();
   for (std::uint32_t i = 0; i < net.input_type().elements(); ++i) net.input().data[i] = format::self_test_input(i);
   const auto output = net.run();
   const auto expected = model.self_test_output();

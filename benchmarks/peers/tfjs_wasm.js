@@ -1,4 +1,4 @@
-// TensorFlow.js on its WebAssembly back end, one thread, as it runs in Node:  node tfjs_wasm.js folder/model.json
+// TensorFlow.js on its WebAssembly back end, one thread, as it runs in Node:  node tfjs_wasm.js folder/model.json [cpu]
 const fs = require('fs');
 const path = require('path');
 const tf = require('@tensorflow/tfjs-core');
@@ -7,10 +7,10 @@ require('@tensorflow/tfjs-backend-cpu');
 const wasm = require('@tensorflow/tfjs-backend-wasm');
 const {selfTestInput, serve} = require('./protocol');
 
-const [, , file] = process.argv;
+const [, , file, backend = 'wasm'] = process.argv;
 serve(async () => {
   wasm.setWasmPaths(path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')) + '/wasm-out/');
-  await tf.setBackend('wasm');
+  await tf.setBackend(backend);
   await tf.ready();
   const json = JSON.parse(fs.readFileSync(file, 'utf8'));
   const shards = json.weightsManifest.flatMap((g) => g.paths).map((p) => fs.readFileSync(path.join(path.dirname(file), p)));

@@ -14,7 +14,8 @@
 #include <string>
 #include <vector>
 
-#if !MOBILENET_EXCEPTIONS
+// The WebAssembly module compiles the converter's sources itself, without exceptions.
+#if !MOBILENET_EXCEPTIONS && !defined(__wasm__)
 #error "mobilenet/convert.hpp: the library mobilenet::convert is built with exceptions, and so must its users be"
 #endif
 

@@ -20,9 +20,14 @@ if [ ${#missing[@]} -gt 0 ]; then
     echo "tools.sh: apt-get could not install ${missing[*]}"
 fi
 
-[ -d tests/serverless/node_modules/cloudevents ] ||
-  (cd tests/serverless && npm install --no-audit --no-fund --ignore-scripts > "$folder/npm.log" 2>&1) ||
-  echo "tools.sh: npm could not install what tests/serverless/package.json names"
+# FOLDER PACKAGE: what the folder's package.json names, unless one of it is there
+npm_packages() {
+  [ -d "$1/node_modules/$2" ] ||
+    (cd "$1" && npm install --no-audit --no-fund --ignore-scripts > "$folder/npm-${1##*/}.log" 2>&1) ||
+    echo "tools.sh: npm could not install what $1/package.json names"
+}
+npm_packages tests/serverless cloudevents
+npm_packages tests/javascript typescript
 
 # NAME MODULE PACKAGE: installed as NAME
 go_program() {

@@ -3,13 +3,15 @@
 
 #include <doctest/doctest.h>
 
-#include <stdlib.h>
+#include <dirent.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
+#include <memory>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,20 +52,30 @@ inline void write_file(const std::string& path, std::string_view text) {
   write_file(path, std::as_bytes(std::span(text.data(), text.size())));
 }
 
+/// Deletes a file, or a folder with everything in it. (POSIX instead of std::filesystem, which the C++ library for
+/// WebAssembly lacks.)
+inline void remove_all(const std::string& path) {
+  if (const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir); folder != nullptr)
+    while (const dirent* entry = ::readdir(folder.get()))
+      if (const std::string name = entry->d_name; name != "." && name != "..") remove_all(path + "/" + name);
+  if (::unlink(path.c_str()) != 0) ::rmdir(path.c_str());
+}
+
 /// A folder of its own for a test, deleted with everything in it at the end of the scope.
 class temporary_folder {
  public:
   temporary_folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "mobilenet_test_XXXXXX").string();
-    REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
+    const char* parent = std::getenv("TMPDIR");
+    const std::string prefix = std::string(parent != nullptr ? parent : "/tmp") + "/mobilenet_test_";
+    for (unsigned i = 0; path_.empty() && i < 1000; ++i) {
+      const std::string path = prefix + std::to_string(std::random_device()());
+      if (::mkdir(path.c_str(), 0700) == 0) path_ = path;
+    }
+    REQUIRE(!path_.empty());
   }
   temporary_folder(const temporary_folder&) = delete;
   temporary_folder& operator=(const temporary_folder&) = delete;
-  ~temporary_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
+  ~temporary_folder() { remove_all(path_); }
   const std::string& path() const noexcept { return path_; }
   std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
 

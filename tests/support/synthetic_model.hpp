@@ -6,6 +6,8 @@
 
 #include "pack/float_to_half.hpp"
 
+#include <sys/stat.h>
+
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -15,7 +17,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <random>
 #include <span>
 #include <stdexcept>
@@ -96,7 +97,8 @@ struct synthetic_model {
 
  private:
   static void write(const std::string& path, std::span<const std::byte> bytes) {
-    std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+    for (std::size_t slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
+      ::mkdir(path.substr(0, slash).c_str(), 0777);  // fails for those that exist
     std::FILE* file = std::fopen(path.c_str(), "wb");
     const bool written = file != nullptr && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
     if ((file != nullptr && std::fclose(file) != 0) || !written) throw std::runtime_error(path + ": cannot write");

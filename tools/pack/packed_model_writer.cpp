@@ -123,6 +123,7 @@ result<void> check_weights(const unpacked_layer& layer) {
 result<void> append_weights(format::node& record, bytes& weights, const unpacked_layer& layer, element type) {
   const kernel_extent size = extent_of(layer.layer);
   if (size.channels == 0) return {};
+  const auto rows = static_cast<std::size_t>(size.rows);  // the kernel in memory has so many: check_weights()
   if (!rounds_to_float16(layer)) type = element::f32;
 
   pad_to_alignment(weights);
@@ -131,9 +132,9 @@ result<void> append_weights(format::node& record, bytes& weights, const unpacked
   if (type == element::f16) {
     auto halves = to_halves(layer);
     if (!halves) return std::move(halves).error();
-    append(weights, std::span<const std::uint16_t>(pack_panels<std::uint16_t>(*halves, size.rows, size.channels)));
+    append(weights, std::span<const std::uint16_t>(pack_panels<std::uint16_t>(*halves, rows, size.channels)));
   } else {
-    append(weights, std::span<const float>(pack_panels<float>(layer.kernel, size.rows, size.channels)));
+    append(weights, std::span<const float>(pack_panels<float>(layer.kernel, rows, size.channels)));
   }
   record.kernel_length = weights.size() - record.kernel_offset;
 
@@ -219,7 +220,9 @@ std::array<format::section, format::section_kinds> read_table(const bytes& file)
 // Fills in every checksum of a file whose sections are in place.
 void seal(bytes& file) {
   auto table = read_table(file);
-  for (format::section& s : table) s.checksum = detail::crc32c(std::span(file).subspan(s.offset, s.length));
+  for (format::section& s : table)
+    s.checksum =
+        detail::crc32c(std::span(file).subspan(static_cast<std::size_t>(s.offset), static_cast<std::size_t>(s.length)));
   std::memcpy(file.data() + sizeof(format::header), table.data(), sizeof table);
 
   format::header header{};
@@ -330,7 +333,7 @@ result<std::vector<std::byte>> write_packed_model(const unpacked_model& source, 
   const auto answer = self_test(file);
   if (!answer) return answer.error();
   const format::section place = read_table(file)[static_cast<std::size_t>(format::section_kind::self_test) - 1];
-  std::memcpy(file.data() + place.offset, answer->data(), place.length);
+  std::memcpy(file.data() + place.offset, answer->data(), answer->size() * sizeof(float));
   seal(file);
   return file;
 }

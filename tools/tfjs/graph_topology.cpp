@@ -235,7 +235,7 @@ result<activation> multiply_matrix(reader& r, const graph_node& node, activation
   if (*transpose_b) {
     std::vector<float> turned(values.size());
     for (std::size_t o = 0; o < out; ++o)
-      for (std::size_t i = 0; i < inputs; ++i) turned[i * out + o] = values[o * inputs + i];
+      for (std::size_t i = 0; i < shape[1]; ++i) turned[i * out + o] = values[o * shape[1] + i];
     values = std::move(turned);
   }
   return r.builder.dense(node.id(), std::move(in), static_cast<std::uint32_t>(out), values);

@@ -1,5 +1,8 @@
 // RapidJSON with an allocator that throws when memory is exhausted: its own returns null, which RapidJSON never checks.
+// Built without exceptions, it ends the program.
 #pragma once
+
+#include <mobilenet/namespace.hpp>
 
 #include <rapidjson/document.h>
 
@@ -18,7 +21,11 @@ struct throwing_allocator {
       return nullptr;
     }
     void* grown = std::realloc(memory, size);
+#if MOBILENET_EXCEPTIONS
     if (grown == nullptr) throw std::bad_alloc();
+#else
+    if (grown == nullptr) std::abort();
+#endif
     return grown;
   }
   static void Free(void* memory) { std::free(memory); }

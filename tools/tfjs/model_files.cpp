@@ -4,18 +4,28 @@
 
 #include <mobilenet/platform/mapped_file.hpp>
 
+#include <dirent.h>
+#include <sys/stat.h>
+
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
+#include <memory>
 #include <utility>
 #include <vector>
 
 namespace mobilenet::tools {
-namespace fs = std::filesystem;
+namespace {
+
+// POSIX instead of std::filesystem, which the C++ library for WebAssembly lacks.
+bool is_kind(const std::string& path, mode_t kind) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IFMT) == kind;
+}
+
+}  // namespace
 
 folder_files::folder_files(const std::string& path) {
-  std::error_code ignored;
-  const std::string file = fs::is_directory(path, ignored) ? (fs::path(path) / "model.json").string() : path;
+  const bool slash = path.empty() || path.ends_with('/');
+  const std::string file = is_kind(path, S_IFDIR) ? path + (slash ? "model.json" : "/model.json") : path;
   const std::size_t name = file.rfind('/') + 1;  // npos + 1 is 0
   folder_ = file.substr(0, name);
   model_json_ = file.substr(name);
@@ -29,8 +39,7 @@ result<file_bytes> folder_files::read(const std::string& name) const {
 }
 
 result<std::optional<file_bytes>> folder_files::read_if_there(const std::string& name) const {
-  std::error_code ignored;
-  if (!fs::is_regular_file(shown(name), ignored)) return std::optional<file_bytes>();
+  if (!is_kind(shown(name), S_IFREG)) return std::optional<file_bytes>();
   auto file = read(name);
   if (!file) return std::move(file).error();
   return std::optional(*std::move(file));
@@ -39,10 +48,12 @@ result<std::optional<file_bytes>> folder_files::read_if_there(const std::string&
 std::string folder_files::what_is_there() const {
   constexpr std::size_t most_entries = 1000;
   std::vector<std::string> names;
-  std::error_code failed;
-  for (fs::directory_iterator entry(folder_.empty() ? "." : folder_, failed), end;
-       !failed && entry != end && names.size() < most_entries; entry.increment(failed))
-    names.push_back(entry->path().filename().string());
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(folder_.empty() ? "." : folder_.c_str()), ::closedir);
+  while (folder != nullptr && names.size() < most_entries) {
+    const dirent* entry = ::readdir(folder.get());
+    if (entry == nullptr) break;
+    names.push_back(entry->d_name);
+  }
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
     const auto file = read_if_there(name);

@@ -485,9 +485,10 @@ bool network_builder::is_linear(const activation& in) const {
 activation network_builder::drop_first_score(activation in) {
   open_layer& last = made_.back();
   const std::uint32_t scores = score_count(last.source.layer);
+  const auto row_length = static_cast<std::ptrdiff_t>(scores);
   std::vector<double> kept;
-  for (auto row = last.kernel.begin(); row != last.kernel.end(); row += scores)
-    kept.insert(kept.end(), row + 1, row + scores);
+  for (auto row = last.kernel.begin(); row != last.kernel.end(); row += row_length)
+    kept.insert(kept.end(), row + 1, row + row_length);
   last.kernel = std::move(kept);
   last.bias.erase(last.bias.begin());
   set_score_count(last.source.layer, scores - 1);

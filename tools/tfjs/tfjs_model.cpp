@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string_view>
 #include <unordered_set>
@@ -119,8 +118,12 @@ std::string percent_decoded(std::string_view text) {
 // in a packed model that is handed on: it must not be able to name the private files of this machine.
 bool stays_in_folder(const std::string& path) {
   if (path.empty() || path.find('\0') != std::string::npos) return false;
-  const std::filesystem::path parts(path);
-  return !parts.is_absolute() && std::none_of(parts.begin(), parts.end(), [](const auto& p) { return p == ".."; });
+  if (path.starts_with('/')) return false;
+  for (std::size_t begin = 0, end; begin <= path.size(); begin = end + 1) {
+    end = std::min(path.find('/', begin), path.size());
+    if (path.compare(begin, end - begin, "..") == 0) return false;
+  }
+  return true;
 }
 
 // Paths are URLs to a browser: a file named "my shard.bin" may be listed as "my%20shard.bin".

@@ -131,13 +131,13 @@ class reference::op<layers::conv2d> : prepared<layers::conv2d> {
     for (std::size_t y = 0; y < size.height; ++y)
       for (std::size_t x = 0; x < size.width; ++x, out += size.channels)
         for (std::size_t panel = 0; panel < layers::panels(size.channels); ++panel) {
+          const std::size_t first_element = panel * static_cast<std::size_t>(layer_.window.elements());
           panel_sums sums = start(weights_, panel);
           for_window(layer_.window, layer_.in, y, x, [&](std::size_t element, std::size_t position) {
             const std::size_t channels = layer_.in.channels;
             for (std::size_t c = 0; c < channels; ++c) {
               const double value = static_cast<double>(io.in<float>()[position * channels + c]);
-              const auto kernel =
-                  kernel_panel(weights_, ((panel * layer_.window.elements() + element) * channels + c) * width);
+              const auto kernel = kernel_panel(weights_, ((first_element + element) * channels + c) * width);
               for (std::size_t j = 0; j < width; ++j) sums[j] += value * static_cast<double>(kernel[j]);
             }
           });
@@ -158,10 +158,11 @@ class reference::op<layers::depthwise_conv2d> : prepared<layers::depthwise_conv2
       for (std::size_t x = 0; x < size.width; ++x, out += size.channels)
         for (std::size_t panel = 0; panel < layers::panels(size.channels); ++panel) {
           const std::size_t channels = std::min(width, size.channels - panel * width);
+          const std::size_t first_element = panel * static_cast<std::size_t>(layer_.window.elements());
           panel_sums sums = start(weights_, panel);
           for_window(layer_.window, layer_.in, y, x, [&](std::size_t element, std::size_t position) {
             const float* values = io.in<float>() + position * layer_.in.channels + panel * width;
-            const auto kernel = kernel_panel(weights_, (panel * layer_.window.elements() + element) * width);
+            const auto kernel = kernel_panel(weights_, (first_element + element) * width);
             for (std::size_t j = 0; j < channels; ++j)
               sums[j] += static_cast<double>(values[j]) * static_cast<double>(kernel[j]);
           });

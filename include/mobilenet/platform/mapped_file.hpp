@@ -3,6 +3,10 @@
 
 #include <mobilenet/error.hpp>
 
+#if defined(__wasi__)
+#include <mobilenet/platform/read_file.hpp>
+#else
+
 #if !__has_include(<sys/mman.h>)
 #error \
     "mobilenet/platform/mapped_file.hpp needs POSIX mmap(); elsewhere give packed_model::from_bytes() the file's bytes"
@@ -91,3 +95,5 @@ class mapped_file {
 };
 
 MOBILENET_NAMESPACE_END
+
+#endif

@@ -9,7 +9,14 @@
 
 #include <algorithm>
 #include <cstdio>
+
+// WebAssembly has threads only where memory can be shared.
+#if defined(__wasm__) && !defined(__wasm_atomics__)
+#define MOBILENET_HAS_THREADS 0
+#else
+#define MOBILENET_HAS_THREADS 1
 #include <thread>
+#endif
 
 MOBILENET_NAMESPACE_BEGIN
 
@@ -45,7 +52,11 @@ inline unsigned cgroup_processors() noexcept {
 /// The smaller of this process's CPU affinity and its cgroup's quota: what a container or a function instance was
 /// given. At least 1.
 inline unsigned usable_processors() noexcept {
+#if MOBILENET_HAS_THREADS
   unsigned processors = std::max(1u, std::thread::hardware_concurrency());
+#else
+  unsigned processors = 1;
+#endif
 #ifdef __linux__
   cpu_set_t allowed;
   CPU_ZERO(&allowed);

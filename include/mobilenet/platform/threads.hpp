@@ -4,6 +4,10 @@
 #include <mobilenet/error.hpp>
 #include <mobilenet/platform/processors.hpp>
 
+#if !MOBILENET_HAS_THREADS
+#include <mobilenet/platform/one_thread.hpp>
+#else
+
 #include <pthread.h>
 
 #include <algorithm>
@@ -181,3 +185,5 @@ class thread_pool {
 };
 
 MOBILENET_NAMESPACE_END
+
+#endif

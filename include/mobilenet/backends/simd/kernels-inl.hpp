@@ -17,7 +17,7 @@
 
 // Newer versions of Highway have more targets, with nothing more for these kernels.
 #if HWY_TARGET == HWY_STATIC_TARGET || \
-    (HWY_TARGET & (HWY_SCALAR | HWY_EMU128 | HWY_SSE2 | HWY_SSE4 | HWY_AVX2 | HWY_AVX3 | HWY_NEON))
+    (HWY_TARGET & (HWY_SCALAR | HWY_EMU128 | HWY_SSE2 | HWY_SSE4 | HWY_AVX2 | HWY_AVX3 | HWY_NEON | HWY_WASM))
 #if HWY_HAVE_SCALABLE
 #error \
     "<mobilenet/backends/simd.hpp> has no kernels for registers of unknown length: leave HWY_DISABLED_TARGETS alone, or add this target to it"
@@ -62,6 +62,10 @@ inline constexpr std::size_t register_count = 32, reserved_registers = 1;
 inline constexpr simd_target compiled_for = simd_target::sse4;
 inline constexpr std::size_t tile_panels = 1, tile_lanes = 8, last_channels = 1;
 inline constexpr std::size_t register_count = 16, reserved_registers = 3;
+#elif HWY_TARGET == HWY_WASM  // of 4 lanes; on an x86 host a product needs a register, and so do addresses
+inline constexpr simd_target compiled_for = simd_target::baseline;
+inline constexpr std::size_t tile_panels = 1, tile_lanes = 8, last_channels = 1;
+inline constexpr std::size_t register_count = 16, reserved_registers = 5;
 #else
 inline constexpr simd_target compiled_for = simd_target::baseline;
 inline constexpr std::size_t tile_panels = 1, tile_lanes = 8, last_channels = 1;
@@ -565,7 +569,7 @@ inline void depthwise_any(const depthwise_arguments& p) {
               const std::size_t in_x = x * stride + j - pad.left;
               if (in_y >= p.in_shape.height || in_x >= p.in_shape.width) continue;
               alignas(64) float w[8];
-              widen(p.weights, (block * p.window.elements() + i * kernel_width + j) * 16 + lane, 8, w);
+              widen(p.weights, ((block * kernel_height + i) * kernel_width + j) * 16 + lane, 8, w);
               const float* in =
                   p.in + ((block * p.in_rows + in_y % p.in_rows) * p.in_shape.width + in_x) * width + lane;
               sum = hn::MulAdd(hn::LoadU(d, in), hn::LoadU(d, w), sum);

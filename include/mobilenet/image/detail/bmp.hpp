@@ -98,8 +98,8 @@ inline result<image> read_bmp_pixels(const bmp_header& bmp, const file_bytes& fi
   if (!decoded) return decoded;
 
   std::array<std::array<std::uint8_t, 3>, 256> palette{};
-  for (std::uint64_t i = 0; i < bmp.colours; ++i)
-    for (std::uint64_t c = 0; c < 3; ++c)  // stored as blue, green, red
+  for (std::size_t i = 0; i < bmp.colours; ++i)
+    for (std::size_t c = 0; c < 3; ++c)  // stored as blue, green, red
       palette[i][c] = static_cast<std::uint8_t>(
           file.at(bmp_header::file_header + bmp.length + (bmp.length == 12 ? 3 : 4) * i + 2 - c));
 

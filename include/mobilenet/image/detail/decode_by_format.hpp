@@ -14,6 +14,7 @@
 #include <mobilenet/image/format.hpp>
 #include <mobilenet/image/view.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -38,9 +39,11 @@ static inline result<image> decode_by_stb(const compiled::image_source& source, 
                                           std::uint32_t width, std::uint32_t height, int channels = 3) {
   // Twice what the rows can take before they are unfiltered, because the buffer doubles; the compressed data is
   // collected in such a buffer first.
-  const std::size_t samples = (std::size_t{width} + 8) * (std::size_t{height} + 8) * 4;
-  const std::size_t growth_limit = 65536 + 2 * (compressed + samples * sizeof(std::uint16_t));
-  const auto decoded = compiled::decode_by_stb(source, channels, growth_limit);
+  const std::uint64_t samples = (std::uint64_t{width} + 8) * (std::uint64_t{height} + 8) * 4;
+  const std::uint64_t growth_limit = 65536 + 2 * (compressed + samples * sizeof(std::uint16_t));
+  const auto decoded = compiled::decode_by_stb(
+      source, channels,
+      static_cast<std::size_t>(std::min<std::uint64_t>(growth_limit, std::numeric_limits<std::size_t>::max())));
   if (decoded.samples != nullptr) return image::adopt(decoded.samples, width, height, std::free);
 
   const std::string_view why = decoded.failure != nullptr ? decoded.failure : "";

@@ -21,7 +21,9 @@ class file_bytes {
   explicit file_bytes(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
   std::uint64_t size() const noexcept { return bytes_.size(); }
-  std::uint32_t at(std::uint64_t i) const noexcept { return i < size() ? static_cast<std::uint32_t>(bytes_[i]) : 0; }
+  std::uint32_t at(std::uint64_t i) const noexcept {
+    return i < size() ? static_cast<std::uint32_t>(bytes_[static_cast<std::size_t>(i)]) : 0;
+  }
   std::uint32_t be16(std::uint64_t i) const noexcept { return at(i) << 8 | at(i + 1); }
   std::uint32_t be32(std::uint64_t i) const noexcept { return be16(i) << 16 | be16(i + 2); }
   std::uint32_t le16(std::uint64_t i) const noexcept { return at(i + 1) << 8 | at(i); }
@@ -40,7 +42,8 @@ class file_bytes {
   /// The bytes from `begin` to `end`, as far as the file has them.
   file_bytes part(std::uint64_t begin, std::uint64_t end) const noexcept {
     const std::uint64_t first = std::min(begin, size());
-    return file_bytes(bytes_.subspan(first, std::max(first, std::min(end, size())) - first));
+    const std::uint64_t count = std::max(first, std::min(end, size())) - first;
+    return file_bytes(bytes_.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
   }
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
 

@@ -62,7 +62,9 @@ class jpeg_stream {
   }
 
  private:
-  static file_bytes constant(std::string_view bytes) noexcept { return file_bytes(std::as_bytes(std::span(bytes))); }
+  static file_bytes constant(std::string_view bytes) noexcept {
+    return file_bytes(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  }
 
   file_bytes start() const noexcept {
     if (jpeg_.colours == jpeg_colours::cmyk)

@@ -50,7 +50,7 @@ class stb_jpeg_source {
       self.ones_ = 0;
       self.restarts_ = 0;
     }
-    const std::size_t size = self.piece_.scan ? self.next_chunk(room) : std::min<std::size_t>(room, self.rest_.size());
+    const std::size_t size = self.piece_.scan ? self.next_chunk(room) : std::min(room, self.rest_.bytes().size());
     std::memcpy(to, self.rest_.bytes().data(), size);
     self.rest_ = self.rest_.from(size);
     return size;

@@ -57,7 +57,7 @@ class stb_png_source {
     auto& self = *static_cast<stb_png_source*>(state);
     std::size_t done = 0;
     while (done < room && (self.rest_.size() > 0 || self.next_piece())) {
-      const std::size_t size = std::min<std::size_t>(room - done, self.rest_.size());
+      const std::size_t size = std::min(room - done, self.rest_.bytes().size());
       std::memcpy(to + done, self.rest_.bytes().data(), size);
       self.rest_ = self.rest_.from(size);
       done += size;
@@ -81,7 +81,7 @@ class stb_png_source {
         "\0\0\0\0IEND\0\0\0\0",
         20};
     if (std::exchange(finished_, true)) return false;
-    rest_ = file_bytes(std::as_bytes(std::span(end))).from(png_checksum - missing_);
+    rest_ = file_bytes(std::as_bytes(std::span(end.data(), end.size()))).from(png_checksum - missing_);
     return true;
   }
 
