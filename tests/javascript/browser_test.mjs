@@ -52,7 +52,12 @@ before(async () => {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   address = `http://127.0.0.1:${server.address().port}/`;
   const {chromium} = createRequire(import.meta.url)('playwright-core');
-  browser = await chromium.launch({
+  browser = await launched(chromium);
+});
+
+// On a busy machine Chromium itself ends now and then while it opens its first page.
+const launched = async (chromium, attempts = 3) => {
+  const started = await chromium.launch({
     executablePath,
     args: [
       '--headless',
@@ -66,7 +71,17 @@ before(async () => {
       '--use-fake-device-for-media-stream',
     ],
   });
-});
+  try {
+    const page = await started.newPage();
+    await page.goto(address);
+    await page.close();
+    return started;
+  } catch (error) {
+    await started.close();
+    if (attempts === 1) throw error;
+    return launched(chromium, attempts - 1);
+  }
+};
 after(async () => {
   await browser?.close();
   server?.closeAllConnections();
