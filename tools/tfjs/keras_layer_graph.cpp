@@ -162,7 +162,8 @@ void set_places(std::vector<node>& nodes, const std::string& model) {
   for (node& n : nodes) {
     const std::string name = snake_case(n.id.kind);
     const unsigned number = used[name]++;
-    n.place = model + "layers/" + name;
+    n.place = model;
+    n.place.append("layers/").append(name);
     if (number != 0) n.place.append("_").append(std::to_string(number));
   }
 }
