@@ -36,6 +36,8 @@
 extern "C" {
 #endif
 
+/* Structs and arguments hold enumerators as int: a host in another language may pass any number, which is checked. */
+
 /* What kind of failure it was. */
 typedef enum mobilenet_status {
   MOBILENET_OK = 0,
@@ -53,8 +55,8 @@ typedef enum mobilenet_status {
   MOBILENET_BACKEND_FAILURE = 12     /* a library under the back end reported a failure */
 } mobilenet_status;
 
-/* The status's name, "io_error" for MOBILENET_IO_ERROR. A constant. */
-MOBILENET_API const char* mobilenet_status_name(mobilenet_status status);
+/* The name of a status, "io_error" for MOBILENET_IO_ERROR. A constant. */
+MOBILENET_API const char* mobilenet_status_name(int status);
 
 /* The library's version, "0.1.0". A constant. */
 MOBILENET_API const char* mobilenet_version(void);
@@ -112,7 +114,7 @@ typedef struct mobilenet_pixels {
   uint32_t width;
   uint32_t height;
   size_t stride; /* bytes from the start of a row to the start of the next */
-  mobilenet_pixel_format format;
+  int format;    /* mobilenet_pixel_format */
 } mobilenet_pixels;
 
 typedef enum mobilenet_alpha { MOBILENET_DROP = 0, MOBILENET_OVER_BLACK = 1, MOBILENET_OVER_WHITE = 2 } mobilenet_alpha;
@@ -121,7 +123,7 @@ typedef enum mobilenet_alpha { MOBILENET_DROP = 0, MOBILENET_OVER_BLACK = 1, MOB
 typedef struct mobilenet_decode_options {
   uint64_t max_pixels;        /* larger images are refused by their header; 0 means 64,000,000 */
   int apply_exif_orientation; /* not 0: photos are rotated and mirrored by their EXIF orientation */
-  mobilenet_alpha alpha;      /* what becomes of a PNG's transparency */
+  int alpha;                  /* mobilenet_alpha: what becomes of a PNG's transparency */
 } mobilenet_decode_options;
 
 typedef struct mobilenet_image mobilenet_image;

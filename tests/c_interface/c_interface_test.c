@@ -28,7 +28,7 @@ static void check_constants(void) {
   CHECK(strcmp(mobilenet_status_name(MOBILENET_OK), "ok") == 0);
   CHECK(strcmp(mobilenet_status_name(MOBILENET_IO_ERROR), "io_error") == 0);
   CHECK(strcmp(mobilenet_status_name(MOBILENET_BACKEND_FAILURE), "backend_failure") == 0);
-  CHECK(strcmp(mobilenet_status_name((mobilenet_status)99), "unknown") == 0);
+  CHECK(strcmp(mobilenet_status_name(99), "unknown") == 0);
   CHECK(strchr(mobilenet_version(), '.') != NULL);
 }
 
@@ -112,7 +112,7 @@ static void check_refusals(mobilenet_classifier* classifier, mobilenet_pixels pi
                 "no/such.jpg");
   options.max_pixels = 16;
   check_refused(mobilenet_decode_file(photo, &options, &image, &message), MOBILENET_IMAGE_TOO_LARGE, &message, photo);
-  options.alpha = (mobilenet_alpha)7;
+  options.alpha = 7;
   check_refused(mobilenet_decode_file(photo, &options, &image, &message), MOBILENET_INVALID_ARGUMENT, &message,
                 "alpha is 7, expected 0 to 2");
   CHECK(image == NULL);
@@ -120,10 +120,10 @@ static void check_refusals(mobilenet_classifier* classifier, mobilenet_pixels pi
   pixels.stride = 1;
   check_refused(mobilenet_classify(classifier, pixels, &best, &count, &message), MOBILENET_INVALID_ARGUMENT, &message,
                 "stride");
-  pixels.format = (mobilenet_pixel_format)-1;
+  pixels.format = -1;
   check_refused(mobilenet_classify(classifier, pixels, &best, &count, &message), MOBILENET_INVALID_ARGUMENT, &message,
                 "stride");
-  pixels.format = (mobilenet_pixel_format)1000;
+  pixels.format = 1000;
   check_refused(mobilenet_classify(classifier, pixels, &best, &count, &message), MOBILENET_INVALID_ARGUMENT, &message,
                 "format");
   check_refused(mobilenet_classify(classifier, mobilenet_pixels_of(NULL), &best, &count, &message),

@@ -120,7 +120,7 @@ result<mobilenet::image> decode(std::span<const std::byte> bytes, const mobilene
 
 mobilenet::image_view view_of(const mobilenet_pixels& pixels) {
   return {pixels.data, pixels.width, pixels.height, pixels.stride,
-          static_cast<mobilenet::pixel_format>(std::clamp<int>(pixels.format, 0, 255))};
+          static_cast<mobilenet::pixel_format>(std::clamp(pixels.format, 0, 255))};
 }
 
 result<void> copy(result<std::span<const float>> from, float* to) {
@@ -131,7 +131,7 @@ result<void> copy(result<std::span<const float>> from, float* to) {
 
 }  // namespace
 
-const char* mobilenet_status_name(mobilenet_status status) {
+const char* mobilenet_status_name(int status) {
   if (status == MOBILENET_OK) return "ok";
   if (status < MOBILENET_OK || status > MOBILENET_BACKEND_FAILURE) return "unknown";
   return mobilenet::to_string(static_cast<errc>(status - 1)).data();  // literals, which end with a zero byte
