@@ -11,5 +11,5 @@ else()
   find_program(MOBILENET_WASI_CLANG NAMES clang++-14 clang++ REQUIRED)
   set(CMAKE_CXX_COMPILER ${MOBILENET_WASI_CLANG})
 endif()
-# Headers of the host are copied one package at a time (wasm/CMakeLists.txt): its /usr/include is another C library's.
+# Headers of the host are linked one package at a time (wasm/CMakeLists.txt): its /usr/include is another C library's.
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)

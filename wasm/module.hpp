@@ -6,8 +6,8 @@
 //   allocate ▸ write the .mnet ▸ open                          once
 //   allocate ▸ write a file ▸ decode ▸ preprocess ▸ compute    for each image; or without decode for pixels
 //
-// A function that can fail returns 0, or 1 plus an errc; message(), message_size() and code() describe the failure. The
-// module imports what WASI requires of the C library, of which nothing is needed to compute. A trap means that memory
+// A function that can fail returns 0, or 1 plus an errc; message() and code() describe the failure. The module
+// imports what WASI requires of the C library, of which nothing is needed to compute. A trap means that memory
 // ran out inside a container (out_of_memory() is then not 0) or a defect; the instance is then unusable.
 #pragma once
 

@@ -240,7 +240,7 @@ HWY_NOINLINE void tiles(tile_arguments<W>& t, std::size_t count, const float* in
   }
 }
 
-// Moves on by so many positions, past those that other tiles compute.
+// Moves on past `positions` that other tiles compute.
 template <class W>
 void skip(tile_arguments<W>& t, std::size_t positions) {
   if (t.added != nullptr) t.added += positions * t.out_stride;
