@@ -1,5 +1,8 @@
 # mobilenet::c: libmobilenet, the library behind mobilenet.h, for hosts in C and in languages that call C.
 if(NOT TARGET mobilenet_simd OR NOT TARGET mobilenet_decode)
+  if("c" IN_LIST MOBILENET_COMPONENTS)
+    message(FATAL_ERROR "MOBILENET_COMPONENTS: found \"c\" without simd and decode, which it is made of")
+  endif()
   return()
 endif()
 
