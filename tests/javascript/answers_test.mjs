@@ -6,7 +6,7 @@ import {tmpdir} from 'node:os';
 import {basename, join} from 'node:path';
 import {test} from 'node:test';
 
-import {convert, floats, largestDifference, load, sample, shipped, testData, without} from './support.mjs';
+import {convert, emptyBmp, floats, largestDifference, load, sample, shipped, testData, without} from './support.mjs';
 
 const program = process.env.MOBILENET_PROGRAM;
 const run = (...args) => execFileSync(program, args, {encoding: 'utf8', maxBuffer: 2 ** 26});
@@ -73,15 +73,7 @@ test('every way of passing pixels gives one answer', async () => {
   assert.ok(Math.abs(expected.reduce((sum, p) => sum + p) - 1) < 1e-5);
   assert.deepEqual(await model.predict({data: rgba, width, height}), expected);
   assert.deepEqual(await model.predict({shape: [height, width, 3], dataSync: () => Int32Array.from(rgb)}), expected);
-  const bmp = Buffer.alloc(54 + 16 * height);
-  bmp.write('BM');
-  bmp.writeUInt32LE(bmp.length, 2);
-  bmp.writeUInt32LE(54, 10);
-  bmp.writeUInt32LE(40, 14);
-  bmp.writeInt32LE(width, 18);
-  bmp.writeInt32LE(height, 22);
-  bmp.writeUInt16LE(1, 26);
-  bmp.writeUInt16LE(24, 28);
+  const bmp = emptyBmp(width, height, 54 + 16 * height);
   for (let y = 0; y < height; ++y) {
     for (let x = 0; x < width; ++x) {
       for (let c = 0; c < 3; ++c) bmp[54 + 16 * (height - 1 - y) + 3 * x + 2 - c] = rgb[(y * width + x) * 3 + c];

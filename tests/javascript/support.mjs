@@ -15,6 +15,20 @@ export const {load, convert, MobileNetError} = await import(pathToFileURL(join(p
 /** Photos, models and TensorFlow.js's answers, which are not part of the project; undefined without them. */
 export const testData = process.env.MOBILENET_TEST_DATA || undefined;
 
+/** A BMP of `length` bytes, 24 bits a pixel: the header, and zeros for the pixels. */
+export const emptyBmp = (width, height, length) => {
+  const bmp = Buffer.alloc(length);
+  bmp.write('BM');
+  bmp.writeUInt32LE(length, 2);
+  bmp.writeUInt32LE(54, 10);
+  bmp.writeUInt32LE(40, 14);
+  bmp.writeInt32LE(width, 18);
+  bmp.writeInt32LE(height, 22);
+  bmp.writeUInt16LE(1, 26);
+  bmp.writeUInt16LE(24, 28);
+  return bmp;
+};
+
 export const floats = (file) => {
   const bytes = readFileSync(file);
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));

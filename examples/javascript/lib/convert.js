@@ -1,9 +1,9 @@
 // A TensorFlow.js model to a packed one.
 import {invalidArgument} from './error.js';
 import {Instance} from './instance.js';
+import {kinds} from './model.js';
 
 const applications = ['mobilenet', 'nsfwjs', 'teachable_machine'];
-const kinds = ['features', 'classes', 'values'];
 
 const indexIn = (names, field, value) => {
   const index = names.indexOf(value);

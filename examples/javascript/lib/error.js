@@ -7,4 +7,7 @@ export class MobileNetError extends Error {
   }
 }
 
+/** The codes of failures after which an instance may have trapped. */
+export const fatalCodes = ['internal', 'out_of_memory'];
+
 export const invalidArgument = (message) => new MobileNetError('invalid_argument', message);

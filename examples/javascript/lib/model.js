@@ -4,7 +4,7 @@ import {Instance} from './instance.js';
 import {readImage} from './pixels.js';
 
 const transparencies = ['drop', 'black', 'white']; // mobilenet::alpha_mode
-const kinds = ['features', 'classes', 'values'];
+export const kinds = ['features', 'classes', 'values']; // mobilenet::output_kind
 const quantity = {output: 0, scores: 1, embedding: 2};
 
 export class MobileNet {

@@ -1,13 +1,11 @@
 // Several instances of one model on threads of Node.js, with MobileNet's interface: load({workers: n}).
 import {Worker} from 'node:worker_threads';
 
-import {MobileNetError, invalidArgument} from './error.js';
+import {MobileNetError, fatalCodes, invalidArgument} from './error.js';
 import {readImage} from './pixels.js';
 
 // Threads of a pool that nobody refers to any more.
 const abandoned = new FinalizationRegistry((threads) => threads.stop());
-
-const ends = ['internal', 'out_of_memory']; // failures after which a thread ends
 
 const disposed = () => invalidArgument('the model was disposed of');
 
@@ -69,7 +67,7 @@ class Threads {
       reject(new MobileNetError(code, message));
     }
     worker.unref(); // an idle thread does not keep the program running
-    if (!worker.ready || ends.includes(code)) return; // it ends itself
+    if (!worker.ready || fatalCodes.includes(code)) return; // it ends itself
     this.#idle.push(worker);
     this.#next();
   }

@@ -1,11 +1,11 @@
 // One thread of a pool: a model, and a message for each call.
 import {parentPort, workerData} from 'node:worker_threads';
 
+import {fatalCodes} from './error.js';
 import {MobileNet} from './model.js';
 
 const {module, packed, options, labels} = workerData;
 
-const ends = ['internal', 'out_of_memory']; // the instance may have trapped
 const failure = ({code, message}) => ({code: code ?? 'internal', message});
 
 try {
@@ -17,7 +17,7 @@ try {
       parentPort.postMessage({value: await model[method](...args)});
     } catch (failed) {
       parentPort.postMessage(failure(failed));
-      if (ends.includes(failure(failed).code)) parentPort.close();
+      if (fatalCodes.includes(failure(failed).code)) parentPort.close();
     }
   });
 } catch (failed) {
